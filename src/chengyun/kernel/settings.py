@@ -1,0 +1,119 @@
+"""Typed settings: environment (`CHENGYUN_*`) over a TOML file over defaults. Each is documented in docs/settings.md."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def default_data_dir() -> Path:
+    """Where an installed program keeps its data when no setting names a folder."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "chengyun"
+
+
+class Settings(BaseSettings):
+    """All that an operator can set. An unknown name in the TOML file is an error, so that a typing mistake is seen."""
+
+    model_config = SettingsConfigDict(env_prefix="CHENGYUN_", extra="forbid")
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of all that the platform keeps: database, bus, readings, photos, logs.",
+    )
+    config: Path | None = Field(None, description="TOML file with settings; default `chengyun.toml` in the data folder.")
+
+    host: str = Field("127.0.0.1", description="Address on which the web client and the HTTP API listen.")
+    port: int = Field(8420, ge=0, le=65535, description="Port of the web client and the HTTP API.")
+    public_url: str | None = Field(
+        None, description="Address by which browsers reach the platform, when it stands behind a proxy."
+    )
+    secure_cookies: bool = Field(
+        False, description="Mark cookies `Secure`; switch on wherever the platform is reached by HTTPS."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas."
+    )
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL 15–18 to use (`postgresql://…`); without it an embedded server is started."
+    )
+    database_pool: int = Field(8, ge=1, le=200, description="Database connections that one process may hold.")
+    nats_url: SecretStr | None = Field(
+        None, description="NATS server with JetStream to use (`nats://…`); without it an embedded server is started."
+    )
+    mqtt_host: str = Field("127.0.0.1", description="Address on which the embedded bus accepts MQTT devices.")
+    mqtt_port: int = Field(1883, ge=0, le=65535, description="Port on which the embedded bus accepts MQTT devices.")
+
+    city_code: str = Field("500000", pattern=r"^\d{6}$", description="Six-digit division code of the city.")
+    city_name: str = Field("重庆市", description="Name of the city in the top bar.")
+    node_id: str = Field("city", description="Name of this platform among the levels of a city; part of each event.")
+    language: str = Field("zh-CN", pattern="^(zh-CN|en)$", description="Language used where a caller states none.")
+    clock: str | None = Field(
+        None,
+        description="Moves the city's time: `<real ISO time>/<city ISO time>/<speed>`; for demonstrations only.",
+    )
+    base_map_url: str | None = Field(
+        None, description="Raster tiles below the city's own polygons, an XYZ template such as 天地图's WMTS address."
+    )
+    packs_dir: Path | None = Field(
+        None, description="Folder of the city's own industry packs; default `packs` in the data folder."
+    )
+
+    session_hours: float = Field(12.0, gt=0, description="Longest life of a log-in, in hours.")
+    session_idle_minutes: float = Field(120.0, gt=0, description="A log-in ends after so many minutes without a request.")
+    lockout_attempts: int = Field(5, ge=1, description="Wrong passwords in a row after which an account is locked.")
+    lockout_minutes: float = Field(5.0, gt=0, description="How long the first lock lasts; it doubles each time.")
+
+    max_body_bytes: int = Field(
+        2_000_000, ge=1024, description="Largest request body, in bytes, except for photos and files."
+    )
+    max_photo_bytes: int = Field(12_000_000, ge=1024, description="Largest photo that may be uploaded, in bytes.")
+
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line that is logged.")
+    health_port: int = Field(
+        0, ge=0, le=65535, description="Loopback port for `/healthz`, `/readyz`, `/metrics` of a process other than api; 0: any free one."
+    )
+
+    # Rooms add their settings below, each group under a heading.
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of precedence: arguments, environment, TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_toml_file())
+
+    def packs_folder(self) -> Path:
+        """The folder from which the city's own packs are read."""
+        return self.packs_dir or self.data_dir / "packs"
+
+    def model_post_init(self, _context: Any) -> None:
+        """Relative folders are meant from where the program was started."""
+        self.data_dir = self.data_dir.expanduser().absolute()
+
+
+def _toml_file() -> Path:
+    named = os.environ.get("CHENGYUN_CONFIG")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("CHENGYUN_DATA_DIR") or default_data_dir()) / "chengyun.toml"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
