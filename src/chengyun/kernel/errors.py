@@ -88,18 +88,42 @@ class Problem(Exception):
 register(
     {
         "request.invalid": (422, "请求内容有误:{count} 处不符合要求", "The request has {count} invalid field(s)"),
-        "request.json": (400, "请求不是有效的 JSON(第 {position} 个字节附近)", "The body is not valid JSON (near byte {position})"),
-        "request.too_large": (413, "请求超过 {limit} 字节的上限", "The request is larger than the limit of {limit} bytes"),
-        "request.cursor": (400, "翻页标记无效,请从第一页重新开始", "The page cursor is not valid; start again from the first page"),
+        "request.json": (
+            400,
+            "请求不是有效的 JSON(第 {position} 个字节附近)",
+            "The body is not valid JSON (near byte {position})",
+        ),
+        "request.too_large": (
+            413,
+            "请求超过 {limit} 字节的上限",
+            "The request is larger than the limit of {limit} bytes",
+        ),
+        "request.cursor": (
+            400,
+            "翻页标记无效,请从第一页重新开始",
+            "The page cursor is not valid; start again from the first page",
+        ),
         "request.not_found": (404, "没有这个地址", "There is nothing at this address"),
         "request.method": (405, "此地址不支持这种操作", "This address does not support that method"),
         "object.not_found": (404, "没有找到,或不在您的管辖范围内", "Not found, or outside your area"),
         "object.conflict": (409, "与已有数据冲突:{what}", "It conflicts with what is there already: {what}"),
         "access.sign_in": (401, "请先登录", "Please sign in"),
-        "access.denied": (403, "您的岗位没有此项权限({permission})", "Your post does not have this permission ({permission})"),
+        "access.denied": (
+            403,
+            "您的岗位没有此项权限({permission})",
+            "Your post does not have this permission ({permission})",
+        ),
         "access.csrf": (403, "页面已过期,请刷新后重试", "The page has expired; reload it and try again"),
-        "server.failed": (500, "平台内部出错,已记录,编号 {request_id}", "The platform failed; it has been recorded as {request_id}"),
-        "server.busy": (503, "平台暂时无法处理,请稍后重试", "The platform cannot do this right now; please try again shortly"),
+        "server.failed": (
+            500,
+            "平台内部出错,已记录,编号 {request_id}",
+            "The platform failed; it has been recorded as {request_id}",
+        ),
+        "server.busy": (
+            503,
+            "平台暂时无法处理,请稍后重试",
+            "The platform cannot do this right now; please try again shortly",
+        ),
         "field.missing": (422, "必填", "is required"),
         "field.type": (422, "类型不对,应为{expected}", "has the wrong type, expected {expected}"),
         "field.value": (422, "取值不符合要求:{reason}", "is not acceptable: {reason}"),

@@ -23,7 +23,9 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: str | None = Field(None, description="Pass as `cursor` for the next page; null on the last one")
-    estimated_total: int | None = Field(None, description="Roughly how many rows there are; null when not known cheaply")
+    estimated_total: int | None = Field(
+        None, description="Roughly how many rows there are; null when not known cheaply"
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -57,9 +59,7 @@ def decode_cursor(cursor: str, count: int) -> list[Any]:
     return values
 
 
-def keyset(
-    stmt: Select[Any], columns: Sequence[tuple[Any, str]], cursor: str | None, limit: int
-) -> Select[Any]:
+def keyset(stmt: Select[Any], columns: Sequence[tuple[Any, str]], cursor: str | None, limit: int) -> Select[Any]:
     """Order a statement by `columns` (`(column, "asc" | "desc")`, the last one unique, none of them null) and start after the cursor.
 
     One row more than `limit` is asked for, so that `page` knows whether another page follows.

@@ -29,7 +29,9 @@ class Settings(BaseSettings):
         default_factory=default_data_dir,
         description="Folder of all that the platform keeps: database, bus, readings, photos, logs.",
     )
-    config: Path | None = Field(None, description="TOML file with settings; default `chengyun.toml` in the data folder.")
+    config: Path | None = Field(
+        None, description="TOML file with settings; default `chengyun.toml` in the data folder."
+    )
 
     host: str = Field("127.0.0.1", description="Address on which the web client and the HTTP API listen.")
     port: int = Field(8420, ge=0, le=65535, description="Port of the web client and the HTTP API.")
@@ -69,7 +71,9 @@ class Settings(BaseSettings):
     )
 
     session_hours: float = Field(12.0, gt=0, description="Longest life of a log-in, in hours.")
-    session_idle_minutes: float = Field(120.0, gt=0, description="A log-in ends after so many minutes without a request.")
+    session_idle_minutes: float = Field(
+        120.0, gt=0, description="A log-in ends after so many minutes without a request."
+    )
     lockout_attempts: int = Field(5, ge=1, description="Wrong passwords in a row after which an account is locked.")
     lockout_minutes: float = Field(5.0, gt=0, description="How long the first lock lasts; it doubles each time.")
 
@@ -78,9 +82,14 @@ class Settings(BaseSettings):
     )
     max_photo_bytes: int = Field(12_000_000, ge=1024, description="Largest photo that may be uploaded, in bytes.")
 
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line that is logged.")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line that is logged."
+    )
     health_port: int = Field(
-        0, ge=0, le=65535, description="Loopback port for `/healthz`, `/readyz`, `/metrics` of a process other than api; 0: any free one."
+        0,
+        ge=0,
+        le=65535,
+        description="Loopback port for `/healthz`, `/readyz`, `/metrics` of a process other than api; 0: any free one.",
     )
 
     # Rooms add their settings below, each group under a heading.
