@@ -3,7 +3,8 @@
 Each room registers its codes in its own `errors.py`; the English and the Chinese sentence stand side by side.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 Sentences = tuple[int, str, str]
@@ -42,7 +43,7 @@ class FieldError:
 
     field: str
     code: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class Problem(Exception):
