@@ -41,8 +41,8 @@ register(
         ),
         "code.class_unknown": (
             422,
-            "{edition} 中没有{kind_zh}类别 {code}",
-            "{edition} has no {kind_en} class {code}",
+            "{edition} 中没有{kind_zh}类别 {class_code}",
+            "{edition} has no {kind_en} class {class_code}",
         ),
         "code.grid_division": (
             422,
@@ -59,7 +59,7 @@ register(
             "{edition} 中没有大类 {major}",
             "{edition} has no major class {major}",
         ),
-        "class.exists": (409, "类别 {code} 已存在", "Class {code} exists already"),
+        "class.exists": (409, "类别 {class_code} 已存在", "Class {class_code} exists already"),
         "edition.unknown": (
             422,
             "未收录的标准版本“{edition}”;已有:{known}",
