@@ -60,7 +60,13 @@ class WorkCalendar:
     """Working intervals of a range of years. Immutable; build it with `WorkCalendar.build`."""
 
     def __init__(
-        self, starts: Sequence[int], ends: Sequence[int], years: tuple[int, int], bounds: tuple[int, int], day_length: int
+        self,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        dates: Sequence[date],
+        years: tuple[int, int],
+        bounds: tuple[int, int],
+        day_length: int,
     ) -> None:
         self._starts = list(starts)
         self._ends = list(ends)
@@ -72,6 +78,7 @@ class WorkCalendar:
             total += end - begin
             self._after.append(total)
         self._arrays = tuple(np.array(x, np.int64) for x in (self._starts, self._ends, self._before, self._after))
+        self._dates = tuple(dates)
         self._low, self._high = bounds
         self.first_year, self.last_year = years
         self.day_length = day_length
@@ -93,19 +100,29 @@ class WorkCalendar:
         rules = [(date.min, DEFAULT_PERIODS), *((start, tuple(p)) for start, p in steps)]
         starts: list[int] = []
         ends: list[int] = []
+        dates: list[date] = []
         day, last, position = date(years[0], 1, 1), date(years[1], 12, 31), 0
         one = timedelta(days=1)
         while day <= last:
             while position + 1 < len(rules) and rules[position + 1][0] <= day:
                 position += 1
             if exceptions.get(day, day.weekday() < 5):
+                dates.append(day)
                 for begin, end in rules[position][1]:
                     starts.append(_micros(datetime.combine(day, begin, zone)))
                     ends.append(_micros(datetime.combine(day, end, zone)))
             day += one
         low = datetime.combine(date(years[0], 1, 1), time(), zone)
         high = datetime.combine(date(years[1] + 1, 1, 1), time(), zone)
-        return cls(starts, ends, years, (_micros(low), _micros(high)), _length(rules[-1][1]))
+        return cls(starts, ends, dates, years, (_micros(low), _micros(high)), _length(rules[-1][1]))
+
+    def working_dates(self) -> tuple[date, ...]:
+        """All working days, in order."""
+        return self._dates
+
+    def days_worked(self, year: int) -> int:
+        """How many days of a year are worked."""
+        return bisect_left(self._dates, date(year + 1, 1, 1)) - bisect_left(self._dates, date(year, 1, 1))
 
     def worked(self, moment: int) -> int:
         """Working time from the calendar's beginning to a moment; both in microseconds since 1970."""
