@@ -71,6 +71,16 @@ export interface DeviceSummary {
   alarm: number
 }
 
+/** Devices of one district, whatever their model. */
+export interface DistrictDevices {
+  code: string
+  name: string
+  total: number
+  online: number
+  offline: number
+  alarm: number
+}
+
 export type AlarmState = 'raised' | 'acknowledged' | 'cleared' | 'closed'
 
 export interface Alarm {

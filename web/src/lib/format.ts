@@ -68,6 +68,11 @@ function parts(date: Date): Record<'year' | 'month' | 'day' | 'hour' | 'minute' 
 export function longDay(value: string | number | Date, locale: string): string {
   const date = moment(value)
   if (!date) return NONE
+  if (locale.startsWith('zh')) {
+    const p = parts(date)
+    const weekday = new Intl.DateTimeFormat(locale, { timeZone: CITY_ZONE, weekday: 'long' }).format(date)
+    return `${Number(p.month)} 月 ${Number(p.day)} 日 ${weekday}`
+  }
   return new Intl.DateTimeFormat(locale, { timeZone: CITY_ZONE, month: 'long', day: 'numeric', weekday: 'long' }).format(date)
 }
 

@@ -10,6 +10,8 @@ export interface MapProps {
   zoom?: number | undefined
   /** West, south, east, north: shown instead of centre and zoom. */
   bounds?: [number, number, number, number] | undefined
+  /** Pixels kept free around what is shown. */
+  padding?: number | undefined
   dark?: boolean | undefined
   /** No panning, zooming or keyboard: a picture. */
   still?: boolean | undefined

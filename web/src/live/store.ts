@@ -48,12 +48,23 @@ export const useLiveStore = defineStore('live', () => {
     silenceTimer = setTimeout(() => abort?.abort('silence'), SILENCE_MS)
   }
 
+  function missed(): void {
+    for (const listener of [...listeners]) listener.onGap?.()
+  }
+
   function deliver(message: StreamMessage): void {
     if (message.id) lastId = message.id
     lastEventAt.value = Date.now()
+    if (message.event === 'lost') {
+      // We read too slowly and the server dropped messages.
+      missed()
+      return
+    }
     let envelope: Envelope
     try {
-      envelope = JSON.parse(message.data) as Envelope
+      const raw = JSON.parse(message.data) as Record<string, unknown>
+      // Device states come bare, without the envelope of an event.
+      envelope = ('data' in raw ? raw : { ...raw, data: raw }) as unknown as Envelope
     } catch {
       return
     }
@@ -78,7 +89,7 @@ export const useLiveStore = defineStore('live', () => {
     state.value = 'live'
     attempt = 0
     heard()
-    if (gap) for (const listener of [...listeners]) listener.onGap?.()
+    if (gap) missed()
     const parser = new StreamParser()
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     for (;;) {

@@ -1,0 +1,91 @@
+import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl'
+
+import type { Alarm, Level } from '@/api/types'
+
+import type { Palette } from './palette'
+
+const LEVELS: readonly Level[] = [1, 2, 3, 4]
+
+/** A disc in the law's colour with its letter, drawn once per level and language. */
+function disc(letter: string, fill: string, ink: string, rim: string, font: string, size: number, ratio: number): ImageData {
+  const canvas = document.createElement('canvas')
+  const full = Math.round((size + 4) * ratio)
+  canvas.width = canvas.height = full
+  const draw = canvas.getContext('2d')!
+  const middle = full / 2
+  draw.beginPath()
+  draw.arc(middle, middle, (size / 2) * ratio, 0, Math.PI * 2)
+  draw.fillStyle = fill
+  draw.fill()
+  draw.lineWidth = 1.5 * ratio
+  draw.strokeStyle = rim
+  draw.stroke()
+  draw.fillStyle = ink
+  draw.font = `700 ${Math.round(size * 0.56 * ratio)}px ${font}`
+  draw.textAlign = 'center'
+  draw.textBaseline = 'middle'
+  draw.fillText(letter, middle, middle + ratio * 0.5)
+  return draw.getImageData(0, 0, full, full)
+}
+
+export function addLevelIcons(map: MapLibre, colours: Palette, letter: (level: Level) => string, size: number): void {
+  const ratio = Math.max(2, window.devicePixelRatio)
+  for (const level of LEVELS) {
+    const { fill, ink } = colours.levels[level]
+    const image = disc(letter(level), fill, ink, colours.ground, colours.font, size, ratio)
+    const id = `level-${level}`
+    if (map.hasImage(id)) map.removeImage(id)
+    map.addImage(id, image, { pixelRatio: ratio })
+  }
+}
+
+export function alarmPoints(alarms: Alarm[]): GeoJSON.FeatureCollection<GeoJSON.Point> {
+  return {
+    type: 'FeatureCollection',
+    features: alarms.flatMap((alarm) =>
+      alarm.place
+        ? [
+            {
+              type: 'Feature' as const,
+              properties: { id: alarm.id, level: alarm.level },
+              geometry: { type: 'Point' as const, coordinates: [alarm.place.lon, alarm.place.lat] },
+            },
+          ]
+        : [],
+    ),
+  }
+}
+
+/** Alarms as discs; those that would cover each other become one disc of the worst level with their number. */
+export function addAlarmLayers(map: MapLibre, colours: Palette, radius: number): void {
+  map.addSource('alarms', {
+    type: 'geojson',
+    data: alarmPoints([]),
+    cluster: true,
+    clusterRadius: radius,
+    clusterMaxZoom: 15,
+    clusterProperties: { level: ['min', ['get', 'level']] },
+  })
+  map.addLayer({
+    id: 'alarms',
+    type: 'symbol',
+    source: 'alarms',
+    layout: {
+      'icon-image': ['concat', 'level-', ['to-string', ['get', 'level']]],
+      'icon-allow-overlap': true,
+      'symbol-sort-key': ['-', 0, ['get', 'level']],
+      'symbol-z-order': 'auto',
+      'text-field': ['case', ['has', 'point_count'], ['to-string', ['get', 'point_count']], ''],
+      'text-font': ['Noto Sans CJK SC'],
+      'text-size': 12,
+      'text-anchor': 'left',
+      'text-offset': [1.05, 0],
+      'text-allow-overlap': true,
+    },
+    paint: { 'text-color': colours.ink, 'text-halo-color': colours.ground, 'text-halo-width': 1.6 },
+  })
+}
+
+export function showAlarms(map: MapLibre, alarms: Alarm[]): void {
+  map.getSource<GeoJSONSource>('alarms')?.setData(alarmPoints(alarms))
+}
