@@ -55,6 +55,16 @@ class Settings(BaseSettings):
     mqtt_host: str = Field("127.0.0.1", description="Address on which the embedded bus accepts MQTT devices.")
     mqtt_port: int = Field(1883, ge=0, le=65535, description="Port on which the embedded bus accepts MQTT devices.")
 
+    bus_sync: str = Field(
+        "always",
+        pattern=r"^(always|\d+(ms|s|m))$",
+        description="When the embedded bus writes to disk for good: `always` before it acknowledges, or a pause such as"
+        " `10s`; see docs/operating.md for what a power cut may lose and what `always` costs.",
+    )
+    bus_max_payload: int = Field(
+        1_048_576, ge=65_536, le=67_108_864, description="Largest message that the embedded bus accepts, in bytes."
+    )
+
     city_code: str = Field("500000", pattern=r"^\d{6}$", description="Six-digit division code of the city.")
     city_name: str = Field("重庆市", description="Name of the city in the top bar.")
     node_id: str = Field("city", description="Name of this platform among the levels of a city; part of each event.")

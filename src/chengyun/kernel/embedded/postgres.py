@@ -50,6 +50,11 @@ class EmbeddedPostgres:
         return f"postgresql://{USER}:{quote(self._password, safe='')}@/{DATABASE}?host={quote(str(self._socket), safe='')}"
 
     @property
+    def is_new(self) -> bool:
+        """Whether there is no database in the folder yet."""
+        return self._made_by_version() is None
+
+    @property
     def programs(self) -> PostgresPrograms:
         """The folder of the server's programs, `pg_dump` and `psql` among them."""
         return self._programs

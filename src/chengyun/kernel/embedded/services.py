@@ -46,23 +46,22 @@ class Services:
         """What the platform's programs need of the bus."""
         return self.nats.credentials()
 
-    def publish_addresses(self) -> None:
-        """Write `run/services.json`, by which `kernel.addresses` of every program finds the servers."""
-        bus = self.credentials()
-        content = {
-            "pid": os.getpid(),
-            "database_url": self.database_url,
-            "nats_url": self.nats_url,
-            "callout_seed": bus.callout_seed,
-            "bus_account": bus.account,
-            "mqtt_host": bus.mqtt_host,
-            "mqtt_port": bus.mqtt_port,
-        }
-        write_private(services_file(self.data_dir), json.dumps(content))
-
     def forget_addresses(self) -> None:
         """The servers are gone."""
         services_file(self.data_dir).unlink(missing_ok=True)
+
+
+def publish_addresses(data_dir: Path, postgres: EmbeddedPostgres | None, nats: EmbeddedNats | None) -> None:
+    """Write `run/services.json`, by which `kernel.addresses` of every program finds the embedded servers."""
+    content: dict[str, object] = {"pid": os.getpid()}
+    if postgres is not None:
+        content["database_url"] = postgres.url
+    if nats is not None:
+        bus = nats.credentials()
+        content |= {"nats_url": bus.url, "callout_seed": bus.callout_seed, "bus_account": bus.account}
+        content |= {"mqtt_host": bus.mqtt_host, "mqtt_port": bus.mqtt_port}
+    private_folder(data_dir / "run")
+    write_private(services_file(data_dir), json.dumps(content))
 
 
 @contextlib.contextmanager
@@ -151,6 +150,6 @@ def start_services(
         stack.callback(postgres.stop)
         postgres.start()
         nats.wait()
-        services.publish_addresses()
+        publish_addresses(data_dir, postgres, nats)
         stack.callback(services.forget_addresses)
         yield services

@@ -1,0 +1,1 @@
+"""The command `chengyun`: one verb for each thing that an operator does."""

@@ -1,0 +1,250 @@
+"""`demo` and `up`: everything on one machine; and the programs that can be started alone."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from chengyun.cli.failures import Refused
+from chengyun.kernel import addresses
+from chengyun.kernel.clock import ScaledClock
+from chengyun.kernel.embedded import (
+    CannotStart,
+    EmbeddedNats,
+    EmbeddedPostgres,
+    free_port,
+    locked,
+    require_port,
+    require_space,
+)
+from chengyun.kernel.embedded.secrets import kept_secret, write_private
+from chengyun.kernel.embedded.services import earlier_port, publish_addresses
+from chengyun.kernel.security import new_token
+from chengyun.kernel.settings import Settings, get_settings
+from chengyun.kernel.supervisor import OneShot, Program, Supervisor
+
+_PROGRAMS = ("api", "watch", "archive", "worker")
+
+
+class Progress:
+    """Lines for the person who waits: how long each step took since the start."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        """Print a step."""
+        print(f"[{time.monotonic() - self._begun:6.1f} s] {line}", flush=True)
+
+
+def run_platform(*, port: int | None) -> None:
+    """Run everything without demo data until told to stop."""
+    settings = _with_port(port)
+    say = Progress()
+
+    def ready() -> None:
+        print(f"Chengyun runs on {web_address(settings)} (Ctrl-C stops it; `chengyun admin NAME` makes an administrator)")
+
+    _run(settings, say, prepare=lambda _: None, ready=ready)
+
+
+def run_demo(*, speed: float, scale: str, port: int | None) -> None:
+    """Run everything with the demo city and its simulator until told to stop."""
+    settings = _with_port(port)
+    say = Progress()
+    password = ""
+
+    def prepare(supervisor: Supervisor) -> None:
+        nonlocal password
+        password = kept_secret(settings.data_dir, "demo-password", lambda: new_token(9))
+        if not supervisor.stopping and find_spec("chengyun.cli.demo_city"):
+            say("Demo city: districts, people, devices, packs")
+            OneShot("seed", settings.data_dir, arguments=["seed-demo", "--scale", scale]).run()
+
+    def ready() -> None:
+        print(f"Chengyun runs on {web_address(settings)} · users: {_demo_users()} · password of all: {password}")
+
+    with_sim = [["sim", "--speed", f"{speed:g}", "--scale", scale]] if find_spec("chengyun.sim") else []
+    os.environ.update(_demo_clock(settings, speed))
+    _run(settings, say, prepare=prepare, ready=ready, clients=with_sim, speed=speed)
+
+
+def _run(
+    settings: Settings,
+    say: Progress,
+    *,
+    prepare: Callable[[Supervisor], None],
+    ready: Callable[[], None],
+    clients: Sequence[Sequence[str]] = (),
+    speed: float = 1.0,
+) -> None:
+    data_dir = settings.data_dir
+    with locked(data_dir), ExitStack() as stack:
+        require_space(data_dir)
+        require_port(settings.host, settings.port, "web client", "CHENGYUN_PORT or --port")
+        supervisor = Supervisor(data_dir, say)
+        supervisor.catch_signals()
+        stack.callback(_farewell, supervisor, say)
+        _start_services(settings, supervisor, say, stack)
+        if not supervisor.stopping:
+            say("Database: tables of this version")
+            OneShot("migrate", data_dir, arguments=["migrate"]).run()
+            prepare(supervisor)
+        if not supervisor.stopping:
+            say(f"Programs: {', '.join(_PROGRAMS)}")
+            supervisor.start([_program(name, settings) for name in _PROGRAMS])
+        if not supervisor.stopping and clients:
+            say("Simulator: the city comes to life")
+            supervisor.start([_client(arguments, data_dir) for arguments in clients])
+        if not supervisor.stopping:
+            ready()
+        supervisor.run(also=lambda: _remember_city_time(data_dir, speed))
+
+
+def _farewell(supervisor: Supervisor, say: Progress) -> None:
+    if sys.exc_info()[0] is None:
+        say("Stopping")
+    supervisor.end()
+
+
+def _start_services(settings: Settings, supervisor: Supervisor, say: Progress, stack: ExitStack) -> None:
+    """Embedded servers where no setting names one; else see that the named one answers."""
+    data_dir = settings.data_dir
+    postgres = nats = None
+    if settings.nats_url is None:
+        require_port(settings.mqtt_host, settings.mqtt_port, "MQTT", "CHENGYUN_MQTT_PORT")
+        nats = EmbeddedNats(
+            data_dir,
+            mqtt_host=settings.mqtt_host,
+            mqtt_port=settings.mqtt_port,
+            port=earlier_port(data_dir),
+            sync=settings.bus_sync,
+            max_payload=settings.bus_max_payload,
+        )
+    if settings.database_url is None:
+        postgres = EmbeddedPostgres(data_dir)
+        say("PostgreSQL: making a new database" if postgres.is_new else "PostgreSQL")
+        supervisor.start([postgres], patience=None)
+    else:
+        _require_database(settings.database_url.get_secret_value())
+    if nats is not None:
+        say("NATS")
+        supervisor.start([nats])
+    publish_addresses(data_dir, postgres, nats)
+    stack.callback(addresses.services_file(data_dir).unlink, missing_ok=True)
+
+
+def _require_database(url: str) -> None:
+    import psycopg
+
+    try:
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            if connection.info.server_version < 150000:
+                raise CannotStart("the database of CHENGYUN_DATABASE_URL is older than PostgreSQL 15")
+    except psycopg.OperationalError as failure:
+        raise CannotStart(f"CHENGYUN_DATABASE_URL does not answer: {str(failure).strip().splitlines()[0]}") from None
+
+
+def _program(name: str, settings: Settings) -> Program:
+    address = (_reachable_host(settings.host), settings.port) if name == "api" else None
+    return Program(name, settings.data_dir, environment=_environment(settings), address=address)
+
+
+def _client(arguments: Sequence[str], data_dir: Path) -> Program:
+    return Program(arguments[0], data_dir, arguments=arguments, environment=_environment(get_settings()))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    # Children log their own traces; the person sees the supervisor's sentence.
+    return {"CHENGYUN_DATA_DIR": str(settings.data_dir), "CHENGYUN_DEBUG": "1"}
+
+
+def _with_port(port: int | None) -> Settings:
+    if port is None and get_settings().port:
+        return get_settings()
+    os.environ["CHENGYUN_PORT"] = str(port or free_port(get_settings().host))
+    get_settings.cache_clear()
+    return get_settings()
+
+
+def _reachable_host(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not opened
+
+
+def web_address(settings: Settings) -> str:
+    """Where a person opens the web client."""
+    if settings.public_url:
+        return settings.public_url
+    host = _reachable_host(settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _demo_file(data_dir: Path) -> Path:
+    return data_dir / "demo.json"
+
+
+def _demo_clock(settings: Settings, speed: float) -> dict[str, str]:
+    """The demo city's time: never before the moment at which the last run stopped."""
+    real = datetime.now(UTC)
+    try:
+        last = datetime.fromisoformat(json.loads(_demo_file(settings.data_dir).read_text())["city_time"])
+    except (OSError, ValueError, KeyError):
+        last = real
+    if settings.clock or (speed == 1 and last <= real):
+        return {}
+    return {"CHENGYUN_CLOCK": ScaledClock(real, max(last, real), speed).text()}
+
+
+def _remember_city_time(data_dir: Path, speed: float) -> None:
+    text = os.environ.get("CHENGYUN_CLOCK")
+    if text:
+        city = ScaledClock.parse(text).now().isoformat()
+        write_private(_demo_file(data_dir), json.dumps({"city_time": city, "speed": speed}))
+
+
+def _demo_users() -> str:
+    if not find_spec("chengyun.cli.demo_city"):
+        return "none"
+    from chengyun.cli import demo_city
+
+    names: Any = getattr(demo_city, "DEMO_USERS", ())
+    return ", ".join(names) or "see the log of seed"
+
+
+def seed_demo_city(scale: str) -> None:
+    """Load the demo city; safe to repeat."""
+    require_services()
+    from chengyun.cli import demo_city
+
+    password = kept_secret(get_settings().data_dir, "demo-password", lambda: new_token(9))
+    demo_city.seed(scale=scale, password=password)
+
+
+def require_services() -> None:
+    """Raise the clear sentence when neither settings nor a running platform say where the servers are."""
+    addresses.database_url()
+    addresses.nats_url()
+
+
+def run_simulator(*, speed: float, scale: str) -> None:
+    """Run the simulator."""
+    if not find_spec("chengyun.sim"):
+        raise Refused("this version has no simulator")
+    from chengyun.sim import main as simulator
+
+    simulator.run(speed=speed, scale=scale)
+
+
+def run_replay(arguments: list[str]) -> None:
+    """Send a recorded series."""
+    if not find_spec("chengyun.sim.replay"):
+        raise Refused("this version has no replay")
+    from chengyun.sim import replay
+
+    replay.main(arguments)
