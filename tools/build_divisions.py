@@ -43,6 +43,8 @@ load_phrases_dict(
 
 def romanise(name: str) -> str:
     """A name in Hanyu Pinyin as one word, with the dividing apostrophe (GB/T 28039, adapted)."""
+    if "·" in name:
+        return " ".join(romanise(part) for part in name.split("·"))
     parts = lazy_pinyin(name, style=Style.NORMAL, v_to_u=False, errors="default")
     word = ""
     for part in parts:
