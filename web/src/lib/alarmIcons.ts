@@ -56,8 +56,11 @@ export function alarmPoints(alarms: Alarm[]): GeoJSON.FeatureCollection<GeoJSON.
   }
 }
 
-/** Alarms as discs; those that would cover each other become one disc of the worst level with their number. */
-export function addAlarmLayers(map: MapLibre, colours: Palette, radius: number): void {
+/**
+ * Alarms as discs; those that would cover each other become one disc of the worst level with their number.
+ * `raised` lifts the discs by some pixels, off the signs of the devices below.
+ */
+export function addAlarmLayers(map: MapLibre, colours: Palette, radius: number, raised = 0): void {
   map.addSource('alarms', {
     type: 'geojson',
     data: alarmPoints([]),
@@ -73,13 +76,14 @@ export function addAlarmLayers(map: MapLibre, colours: Palette, radius: number):
     layout: {
       'icon-image': ['concat', 'level-', ['to-string', ['get', 'level']]],
       'icon-allow-overlap': true,
+      'icon-offset': [0, -raised],
       'symbol-sort-key': ['-', 0, ['get', 'level']],
       'symbol-z-order': 'auto',
       'text-field': ['case', ['has', 'point_count'], ['to-string', ['get', 'point_count']], ''],
       'text-font': ['Noto Sans CJK SC'],
       'text-size': 12,
       'text-anchor': 'left',
-      'text-offset': [1.05, 0],
+      'text-offset': [1.05, -raised / 12],
       'text-allow-overlap': true,
     },
     paint: { 'text-color': colours.ink, 'text-halo-color': colours.ground, 'text-halo-width': 1.6 },
