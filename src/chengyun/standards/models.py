@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chengyun.kernel.db import CODE, Base
@@ -86,12 +86,12 @@ class WorkingHours(Base):
 
 
 class StandardRevision(Base):
-    """Counts the changes to classes and to the calendar, so that each process knows when its copy in memory is old."""
+    """Marks the last change to classes and to the calendar, so that each process knows when its copy in memory is old."""
 
     __tablename__ = "standard_revision"
 
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
-    revision: Mapped[int] = mapped_column(BigInteger)
+    revision: Mapped[UUID] = mapped_column(doc="A new one with each change")
     fingerprint: Mapped[str] = mapped_column(String(64), default="", doc="Digest of the shipped data last loaded")
 
 

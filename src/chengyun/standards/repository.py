@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -27,15 +28,16 @@ def fingerprint(session: Session, name: str) -> str | None:
     return session.execute(select(StandardRevision.fingerprint).where(StandardRevision.name == name)).scalar()
 
 
-def revisions(session: Session) -> dict[str, int]:
-    """How often each part has changed."""
+def revisions(session: Session) -> dict[str, UUID]:
+    """Mark of the last change to each part."""
     return {name: revision for name, revision in session.execute(select(StandardRevision.name, StandardRevision.revision)).tuples()}
 
 
 def bump(session: Session, name: str, digest: str | None = None) -> None:
     """Tell all processes that a part has changed."""
-    values: dict[str, Any] = {"name": name, "revision": 1, "fingerprint": digest or ""}
-    changes: dict[str, Any] = {"revision": StandardRevision.revision + 1}
+    stamp = uuid7()
+    values: dict[str, Any] = {"name": name, "revision": stamp, "fingerprint": digest or ""}
+    changes: dict[str, Any] = {"revision": stamp}
     if digest is not None:
         changes["fingerprint"] = digest
     session.execute(insert(StandardRevision).values(values).on_conflict_do_update(index_elements=["name"], set_=changes))

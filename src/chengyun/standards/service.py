@@ -6,6 +6,7 @@ from datetime import date
 from importlib import resources
 from threading import Lock
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -37,7 +38,7 @@ _CALENDAR = "calendar"
 class _Copy:
     """What a process keeps in memory of a part, with the revision that it was read at."""
 
-    revision: int
+    revision: UUID | None
     value: Any
 
 
@@ -90,7 +91,7 @@ def _shipped_digest() -> str:
 
 def class_table(session: Session) -> ClassTable:
     """All classes in memory, as fresh as the database; one small query to find out."""
-    revision = repository.revisions(session).get(_CLASSES, 0)
+    revision = repository.revisions(session).get(_CLASSES)
     copy = _copies.get((_CLASSES, ""))
     if copy is None or copy.revision != revision:
         copy = _Copy(revision, ClassTable(repository.all_classes(session), repository.mapping(session)))
@@ -104,7 +105,7 @@ def work_calendar(session: Session, region_code: str = "") -> WorkCalendar:
 
     Rows of a narrower area (district, street) override those of the city and of the country.
     """
-    revision = repository.revisions(session).get(_CALENDAR, 0)
+    revision = repository.revisions(session).get(_CALENDAR)
     with _lock:
         rows = _copies.get((_CALENDAR, "rows"))
         if rows is None or rows.revision != revision:
