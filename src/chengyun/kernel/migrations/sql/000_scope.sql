@@ -34,7 +34,7 @@ BEGIN
     EXECUTE format(
       'CREATE POLICY area_scope ON %s USING ('
       'region_code COLLATE "C" >= (SELECT scope_low()) AND region_code COLLATE "C" < (SELECT scope_high())'
-      ' AND ((SELECT scope_everywhere()) OR region_code COLLATE "C" <@ (SELECT scope_ranges())))', found.name);
+      ' AND ((SELECT scope_everywhere()) OR region_code::text COLLATE "C" <@ (SELECT scope_ranges())))', found.name);
     done := done + 1;
   END LOOP;
   RETURN done;
