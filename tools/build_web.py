@@ -41,9 +41,7 @@ def has_stamp(name: str, value: str) -> bool:
 
 def is_current() -> bool:
     """Whether the built client is that of the sources here."""
-    return not (WEB / "package.json").is_file() or (
-        (BUILT / "index.html").is_file() and has_stamp(".built", digest(sources()))
-    )
+    return not (WEB / "package.json").is_file() or ((BUILT / "index.html").is_file() and has_stamp(".built", digest(sources())))
 
 
 def commands() -> tuple[list[str], list[str]]:
@@ -68,8 +66,7 @@ def run(command: list[str], log: Path) -> None:
     path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])
     quiet = {"PATH": path, "CI": "1", "npm_config_update_notifier": "false", "npm_config_fund": "false"}
     with log.open("wb") as out:
-        done = subprocess.run(command, cwd=WEB, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                              env={**os.environ, **quiet}, check=False)
+        done = subprocess.run(command, cwd=WEB, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env={**os.environ, **quiet}, check=False)
     if done.returncode != 0:
         sys.stderr.write(log.read_text(errors="replace")[-3000:])
         sys.exit(f"chengyun: the web client could not be built: {Path(command[-1]).name} failed; see {log}")
