@@ -5,7 +5,7 @@ import zh from '../src/i18n/messages.zh-CN.json'
 
 type Say = (key: string, named?: Record<string, unknown>, plural?: number) => string
 
-const i18n = createI18n({ legacy: false, locale: 'zh-CN', messages: { 'zh-CN': zh, en } as Record<string, never> })
+const i18n = createI18n({ legacy: false, locale: 'zh-CN', messages: { 'zh-CN': zh, en } as unknown as Record<string, never> })
 const translate = i18n.global.t as unknown as (key: string, named: Record<string, unknown>, options: object) => string
 
 /** The real messages in one language, for tests of words. */
