@@ -25,5 +25,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 1400,
   },
   server: { proxy: { '/api': api, '/healthz': api } },
-  test: { environment: 'jsdom', include: ['tests/**/*.test.ts', 'src/**/*.test.ts'] },
+  test: { environment: 'jsdom', server: { deps: { inline: ['element-plus'] } }, include: ['tests/**/*.test.ts', 'src/**/*.test.ts'] },
 })
