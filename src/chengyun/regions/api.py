@@ -13,10 +13,14 @@ from chengyun.regions.schemas import Heir, Located, Named, RegionDetail, RegionO
 from chengyun.regions.tree import Change, Division, DivisionTree
 from chengyun.standards.codes import Level, code_range, parse_division
 
-router = APIRouter(prefix="/regions", tags=["regions"])
+router = APIRouter(prefix="/regions")
 Manager = Annotated[Actor, Depends(permit("region.manage"))]
 AtQuery = Annotated[date | None, Query(description="Day to look at; today where none is named")]
 GEOJSON = "application/geo+json"
+
+
+def _named(d: Division | None) -> Named | None:
+    return Named(code=d.code, name=d.name, name_en=d.name_en) if d else None
 
 
 def _out(tree: DivisionTree, d: Division, at: date) -> RegionOut:
@@ -28,7 +32,7 @@ def _out(tree: DivisionTree, d: Division, at: date) -> RegionOut:
         name=d.name,
         name_en=d.name_en,
         short_name=d.short_name,
-        parent=Named(code=above.code, name=above.name) if above else None,
+        parent=_named(above),
         valid_from=d.valid_from,
         valid_to=d.valid_to,
         centroid=(d.lon, d.lat) if d.lon is not None and d.lat is not None else None,
@@ -49,7 +53,7 @@ def _detail(tree: DivisionTree, d: Division, at: date) -> RegionDetail:
         **_out(tree, d, at).model_dump(),
         successors=_heirs(tree, tree.successors(d), "to_id"),
         predecessors=_heirs(tree, tree.predecessors(d), "from_id"),
-        also=[Named(code=o.code, name=o.name) for o in tree.rows(d.code) if o.id != d.id and o.name != d.name],
+        also=[Named(code=o.code, name=o.name, name_en=o.name_en) for o in tree.rows(d.code) if o.id != d.id and o.name != d.name],
         ranges=tree.scope_ranges(d, at),
         children=len(tree.children(d, at)),
     )
@@ -92,7 +96,7 @@ def districts_geojson(_actor: SignedIn, session: ReadTx, request: Request) -> Re
 
 
 @router.get("/locate")
-def locate(
+def locate_point(
     _actor: SignedIn,
     session: ReadTx,
     lon: Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)],
@@ -101,23 +105,24 @@ def locate(
     """Unit grid, community, street and district that hold a point (CGCS2000 degrees)."""
     code = service.locate(session, lon, lat)
     tree, day = service.tree(session), service.today()
-    parts: dict[str, Named | None] = {"grid": Named(code=code, name=code) if len(code) == 15 else None}
+    parts: dict[str, Named | None] = {"grid": Named(code=code, name=code, name_en=code) if len(code) == 15 else None}
     for length, level in ((12, "community"), (9, "street")):
         d = tree.resolve(code[:length], day) if len(code) >= length else None
-        parts[level] = Named(code=d.code, name=d.name) if d else None
-    home = tree.home(code, day)
-    parts["district"] = Named(code=home.code, name=home.name) if home else None
+        parts[level] = _named(d)
+    parts["district"] = _named(tree.home(code, day))
     return Located(**parts)
 
 
 @router.get("/grids", response_class=Response, responses={200: {"content": {GEOJSON: {}}}})
-def grids(_actor: SignedIn, session: ReadTx, bbox: Annotated[str, Query(max_length=200, description="west,south,east,north")]) -> Response:
+def list_unit_grids(
+    _actor: SignedIn, session: ReadTx, bbox: Annotated[str, Query(max_length=200, description="west,south,east,north")]
+) -> Response:
     """Unit grids in force in a rectangle, as GeoJSON; sides of at most 0.2 degrees."""
     return Response(service.grids_geojson(session, bbox), media_type=GEOJSON)
 
 
 @router.get("/responsibility-grids")
-def responsibility_grids(
+def list_responsibility_grids(
     actor: SignedIn,
     session: ReadTx,
     region: Annotated[str, Query(max_length=15, description="Code of a district, street or community")],

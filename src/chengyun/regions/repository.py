@@ -157,14 +157,14 @@ def divisions(session: Session) -> list[Division]:
     d = DivisionRow
     columns = (d.id, d.code, d.level, d.name, d.name_en, d.short_name, d.parent_id, d.valid_from, d.valid_to)
     stmt = select(*columns, d.lon, d.lat, d.confirmed, d.note)
-    return [Division(r[0], r[1], Level(r[2]), *r[3:]) for r in session.execute(stmt).tuples()]
+    return [Division(r[0], r[1], Level(r[2]), *r[3:]) for r in session.execute(stmt)]
 
 
 def changes(session: Session) -> list[Change]:
     """What went to whom."""
     c = DivisionChange
     stmt = select(c.on_day, c.from_id, c.to_id, c.share, c.main, c.source)
-    return [Change(*r) for r in session.execute(stmt).tuples()]
+    return [Change(*r) for r in session.execute(stmt)]
 
 
 def division_row(session: Session, division_id: UUID) -> DivisionRow | None:

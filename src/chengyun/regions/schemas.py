@@ -14,6 +14,7 @@ class Named(BaseModel):
 
     code: str
     name: str
+    name_en: str = ""
 
 
 class Heir(BaseModel):

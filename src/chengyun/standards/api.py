@@ -26,7 +26,7 @@ from chengyun.standards.schemas import (
 )
 from chengyun.standards.worktime import deadline, remaining_text, remaining_working, used_share
 
-router = APIRouter(prefix="/standards", tags=["standards"])
+router = APIRouter(prefix="/standards")
 Manager = Annotated[Actor, Depends(permit("standard.manage"))]
 EditionQuery = Annotated[str, Query(max_length=40, description="47678.5-2026 or 30428.2-2013")]
 AreaQuery = Annotated[str, Query(max_length=15, description="Division code; empty for the whole country")]

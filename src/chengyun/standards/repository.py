@@ -30,7 +30,7 @@ def fingerprint(session: Session, name: str) -> str | None:
 
 def revisions(session: Session) -> dict[str, UUID]:
     """Mark of the last change to each part."""
-    return {name: revision for name, revision in session.execute(select(StandardRevision.name, StandardRevision.revision)).tuples()}
+    return {name: revision for name, revision in session.execute(select(StandardRevision.name, StandardRevision.revision))}
 
 
 def bump(session: Session, name: str, digest: str | None = None) -> None:
