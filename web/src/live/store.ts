@@ -24,6 +24,9 @@ const SILENCE_MS = 45_000
 /** A hidden tab gives its connection back: browsers allow six per server over HTTP/1.1. */
 const SLEEP_AFTER_MS = 60_000
 
+/** Followed on every page, so that the indicator tells the truth and a new page need not connect anew. */
+const ALWAYS = ['alarm', 'case']
+
 export const useLiveStore = defineStore('live', () => {
   const state = ref<LiveState>('off')
   const lastEventAt = ref<number | null>(null)
@@ -38,7 +41,7 @@ export const useLiveStore = defineStore('live', () => {
   let sleepTimer: ReturnType<typeof setTimeout> | undefined
 
   function topics(): string {
-    const all = new Set<string>()
+    const all = new Set<string>(ALWAYS)
     for (const listener of listeners) for (const topic of listener.topics) all.add(topic)
     return [...all].sort().join(',')
   }
@@ -103,7 +106,7 @@ export const useLiveStore = defineStore('live', () => {
   async function connect(): Promise<void> {
     clearTimeout(retryTimer)
     topicsNow = topics()
-    if (!wanted || topicsNow === '') return
+    if (!wanted) return
     const mine = new AbortController()
     abort?.abort('again')
     abort = mine
