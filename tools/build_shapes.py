@@ -30,7 +30,7 @@ GRID_M2 = 10_000
 # Seats of government, about; towns of a former district gather around its own seat.
 SEATS = {
     "500101": (108.380, 30.808), "500102": (107.395, 29.705), "500103": (106.562, 29.556), "500104": (106.482, 29.486),
-    "500105": (106.545, 29.585), "500106": (106.457, 29.541), "500107": (106.511, 29.503), "500108": (106.568, 29.523),
+    "500105": (106.540, 29.580), "500106": (106.457, 29.541), "500107": (106.511, 29.503), "500108": (106.568, 29.523),
     "500109": (106.410, 29.818), "500110": (106.651, 29.028), "500111": (105.722, 29.707), "500112": (106.631, 29.718),
     "500113": (106.540, 29.402), "500114": (108.771, 29.533), "500115": (107.081, 29.858), "500116": (106.259, 29.290),
     "500117": (106.276, 29.972), "500118": (105.927, 29.356), "500119": (107.099, 29.158), "500120": (106.227, 29.592),
@@ -151,7 +151,7 @@ def main() -> None:
         district = plane.metres(d.polygon)
         mine = [r for r in streets if home[r["code"]] == d.code]
         former = sorted({r["code"][:6] for r in mine})
-        parts = {o: district if len(former) == 1 else biggest(plane.metres(old[o]).intersection(district)) for o in former}
+        parts = {o: district if len(former) == 1 else common(plane.metres(old[o]), district) for o in former}
         lines.append(shapely.boundary(d.polygon))
         s_seeds = street_seeds(mine, district, parts, plane, rng)
         s_cells, s_lines = cut(s_seeds, district)
@@ -184,10 +184,10 @@ def main() -> None:
     write(lines, seeds)
 
 
-def biggest(geometry):
-    """The largest part, without slivers along borders drawn differently by two sources."""
-    parts = [p for p in shapely.get_parts(geometry.buffer(-150).buffer(150)) if not p.is_empty]
-    return max(parts, key=lambda p: p.area)
+def common(former, district):
+    """What two outlines share, without the slivers along borders that two sources drew differently."""
+    parts = shapely.get_parts(former.intersection(district).buffer(-150).buffer(150))
+    return shapely.union_all([p for p in parts if p.area > 1e6])
 
 
 def write(lines: list, seeds: dict) -> None:
