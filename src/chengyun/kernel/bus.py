@@ -14,7 +14,16 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    StreamSource,
+    SubjectTransform,
+)
 from nats.js.errors import NotFoundError
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -29,11 +38,35 @@ log = get_logger(__name__)
 STREAM_UP = "UP"
 STREAM_EVENTS = "EVENTS"
 
+# What devices send with MQTT QoS 1. The server confirms (PUBACK) once a message is stored here, and only here: a stream
+# that listened on the topic itself would be filled beside the confirmation, and measured with `sync_interval: always`
+# and kill -9 it lacked up to 121 of 5,476 confirmed readings. So UP takes its readings from this stream, in order and
+# once each. The server would make it with interest retention, which keeps nothing for a source; we make it first.
+STREAM_MQTT = "$MQTT_msgs"
+
 # The limits leave days of headroom; `watch` and `archive` raise an alert when they fall behind the oldest message.
 STREAMS = (
     StreamConfig(
+        name=STREAM_MQTT,
+        subjects=["$MQTT.msgs.>"],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        max_bytes=2 * 1024**3,
+    ),
+    StreamConfig(
         name=STREAM_UP,
-        subjects=["cy.*.up", "cy.*.ack"],
+        # What comes by another door (HTTP, MQTT QoS 0) is published to `intake_subject`; stored subjects are all alike.
+        subjects=["in.*.up", "in.*.ack"],
+        subject_transform=SubjectTransform("in.*.*", "cy.{{wildcard(1)}}.{{wildcard(2)}}"),
+        sources=[
+            StreamSource(
+                name=STREAM_MQTT,
+                subject_transforms=[
+                    SubjectTransform(f"$MQTT.msgs.cy.*.{kind}", f"cy.{{{{wildcard(1)}}}}.{kind}") for kind in ("up", "ack")
+                ],
+            )
+        ],
         storage=StorageType.FILE,
         retention=RetentionPolicy.LIMITS,
         discard=DiscardPolicy.OLD,
@@ -141,6 +174,24 @@ async def connect(name: str) -> Bus:
     return Bus(nc, nc.jetstream(timeout=10, publish_async_max_pending=8000))
 
 
+def intake_subject(key: str, kind: str = "up") -> str:
+    """Where the platform itself publishes what a device sent by HTTP; it is stored in UP as `cy.<key>.<kind>`."""
+    return f"in.{key}.{kind}"
+
+
+async def run_unconfirmed(bus: Bus, stop: asyncio.Event) -> None:
+    """Bring readings sent with MQTT QoS 0 into UP. The server stores only QoS 1; any number of processes share this."""
+
+    async def forward(message: Msg) -> None:
+        if message.headers and message.headers.get("Nmqtt-Pub") == "0":
+            _, key, kind = message.subject.split(".")
+            await bus.nc.publish(intake_subject(key, kind), message.data)
+
+    for kind in ("up", "ack"):
+        await bus.nc.subscribe(f"cy.*.{kind}", queue="unconfirmed", cb=forward)
+    await stop.wait()
+
+
 async def ensure_streams(js: JetStreamContext, streams: Sequence[StreamConfig] = STREAMS) -> None:
     """Create the streams, or bring them to the configuration of this version."""
     for config in streams:
@@ -155,9 +206,7 @@ def apply_once(handler: Consumer, event: Event) -> bool:
     """Apply an event to the database unless this consumer has done so before; returns whether it was new."""
     with transaction(Scope.everything()) as session:
         row = {"consumer": handler.name, "event_id": event.id, "applied_at": clock.now()}
-        fresh = session.execute(
-            insert(InboxEvent).values(row).on_conflict_do_nothing().returning(InboxEvent.event_id)
-        ).scalar()
+        fresh = session.execute(insert(InboxEvent).values(row).on_conflict_do_nothing().returning(InboxEvent.event_id)).scalar()
         if fresh is None:
             return False
         handler.handle(session, event)

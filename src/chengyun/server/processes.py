@@ -5,7 +5,7 @@ import asyncio
 import uvicorn
 
 from chengyun.kernel import logs
-from chengyun.kernel.bus import connect, consumers, ensure_streams, run_consumer
+from chengyun.kernel.bus import connect, consumers, ensure_streams, run_consumer, run_unconfirmed
 from chengyun.kernel.db import dispose
 from chengyun.kernel.jobs import run_jobs
 from chengyun.kernel.outbox import run_relay
@@ -40,7 +40,7 @@ async def worker_main(stop: asyncio.Event, health: Health) -> None:
     import_work()
     bus = await connect("worker")
     await ensure_streams(bus.js)
-    parts = [run_relay(bus, stop), run_jobs(stop), run_callout(stop)]
+    parts = [run_relay(bus, stop), run_unconfirmed(bus, stop), run_jobs(stop), run_callout(stop)]
     parts += [run_consumer(bus, consumer, stop) for consumer in consumers()]
     health.ready()
     try:
