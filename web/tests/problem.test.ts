@@ -48,6 +48,11 @@ describe('a refusal of the server', () => {
     expect(say(problemFrom(418, body))).toContain('意外错误')
   })
 
+  it('carries the number of the request', () => {
+    expect(problemFrom(500, { request_id: 'r1' }).requestId).toBe('r1')
+    expect(problemFrom(500, null, new Headers({ 'x-request-id': 'r2' })).requestId).toBe('r2')
+  })
+
   it('says when another try makes sense', () => {
     expect(problemFrom(429, {}, new Headers({ 'retry-after': '30' })).retryAfter).toBe(30)
     expect(problemFrom(429, {}, new Headers()).retryAfter).toBeNull()

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { cookie } from '../src/api/client'
 import { merge } from '../src/i18n/merge'
 import { csvCell, toCsv } from '../src/lib/csv'
+import { districtName, shortDistrict } from '../src/lib/districtNames'
 import { classOf, cuts, ranked, spreadRamp } from '../src/pages/cockpit/themes'
 import { grown, holds } from '../src/pages/map/layers'
 import { homeFor } from '../src/router/home'
@@ -55,6 +56,18 @@ describe('colours of the districts', () => {
     const row = (code: string, value: number | null) => ({ code, name: code, value })
     expect(ranked([row('a', null), row('b', 1), row('c', 2), row('d', 2)]).map((r) => r.code)).toEqual(['c', 'd', 'b', 'a'])
   })
+})
+
+it.each([
+  ['渝中区', '渝中', 'Yuzhong'],
+  ['两江新区', '两江', 'Liangjiang'],
+  ['石柱土家族自治县', '石柱', 'Shizhu'],
+  ['彭水苗族土家族自治县', '彭水', 'Pengshui'],
+  ['忠县', '忠县', 'Zhongxian'],
+  ['某处', '某处', '某处'],
+])('%s is called %s, and %s in English', (name, short, english) => {
+  expect(shortDistrict(name)).toBe(short)
+  expect(districtName(shortDistrict(name), 'en')).toBe(english)
 })
 
 it('a grown box holds the view it came from', () => {

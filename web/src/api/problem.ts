@@ -70,7 +70,7 @@ export function problemFrom(status: number, body: unknown, headers?: Headers): A
     errors: fieldProblems(b),
     allowed: Array.isArray(b.allowed) ? b.allowed.map(String) : [],
     retryAfter: Number.isFinite(after) ? after : null,
-    requestId: headers?.get('x-request-id') ?? null,
+    requestId: text(b.request_id) || (headers?.get('x-request-id') ?? null),
   })
 }
 

@@ -1,7 +1,7 @@
 import { computed, type ComputedRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 
-import { districtName } from '@/lib/districtNames'
+import { districtName, shortDistrict } from '@/lib/districtNames'
 
 import { THEMES, type DistrictValue, type Theme, type ThemeKey } from './themes'
 import type { CockpitData } from './useCockpitData'
@@ -29,7 +29,7 @@ export function useThemes(data: CockpitData): ComputedRef<Record<ThemeKey, Theme
       },
     }
     const make = (key: ThemeKey): Theme => {
-      const values: DistrictValue[] = districts.map((d) => ({ code: d.code, name: districtName(d.short_name, locale.value), value: read[key](d.code) }))
+      const values: DistrictValue[] = districts.map((d) => ({ code: d.code, name: districtName(shortDistrict(d.name), locale.value), value: read[key](d.code) }))
       const share = key === 'on_time' || key === 'devices_online'
       return { key, share, target: key === 'on_time' ? (figures?.on_time_target ?? null) : null, values }
     }
