@@ -95,7 +95,7 @@ def test_children_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path) 
     supervisor.start(services)
     supervisor.end()
     notes = (tmp_path / "logs" / "supervisor.log").read_text().splitlines()
-    stopped = [line for line in notes if '"stopped"' in line]
+    stopped = [line for line in notes if '"stopping"' in line]
     assert [name for line in stopped for name in ("first", "second", "third") if f'"{name}"' in line] == [
         "third",
         "second",

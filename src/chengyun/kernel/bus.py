@@ -95,9 +95,12 @@ class Bus:
     js: JetStreamContext
 
     async def close(self) -> None:
-        """Send what waits and leave."""
+        """Send what waits and leave; without waiting long for a server that has gone."""
         with contextlib.suppress(Exception):
-            await self.nc.drain()
+            async with asyncio.timeout(3):
+                await self.nc.drain()
+        with contextlib.suppress(Exception):
+            await self.nc.close()
 
 
 @dataclass(frozen=True)

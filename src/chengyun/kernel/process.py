@@ -14,6 +14,7 @@ from chengyun.kernel import logs
 from chengyun.kernel.metrics import exposition
 from chengyun.kernel.settings import get_settings
 
+LONGEST_FAREWELL = 12.0  # seconds; the supervisor gives fifteen
 Main = Callable[[asyncio.Event, "Health"], Awaitable[None]]
 
 
@@ -83,6 +84,13 @@ def _health_server(name: str, health: Health) -> Any:
         server.shutdown()
 
 
+def _end_at_the_latest() -> None:
+    """End even if a part waits for a server that has gone: whatever matters is in a transaction anyway."""
+    timer = threading.Timer(LONGEST_FAREWELL, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
 def run_process(name: str, main: Main) -> None:
     """Run an asynchronous main until SIGTERM or SIGINT; it gets an event that tells it to stop."""
     settings = get_settings()
@@ -92,8 +100,13 @@ def run_process(name: str, main: Main) -> None:
     async def run() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+
+        def told_to_stop() -> None:
+            stop.set()
+            _end_at_the_latest()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, told_to_stop)
         with _health_server(name, health):
             await main(stop, health)
 

@@ -123,8 +123,8 @@ class Supervisor:
         """Stop all children, the last started first."""
         self._stop.set()
         for watched in reversed(self._watched):
+            self._note(watched.service, "stopping")
             watched.service.stop()
-            self._note(watched.service, "stopped")
         self._watched.clear()
 
     def _look_after(self, watched: _Watched, now: float) -> None:
