@@ -49,7 +49,7 @@ def run_platform(*, port: int | None) -> None:
     say = Progress()
 
     def ready() -> None:
-        print(f"Chengyun runs on {web_address(settings)} (Ctrl-C stops it; `chengyun admin NAME` makes an administrator)")
+        print(f"Chengyun runs on {web_address(settings)} (Ctrl-C stops it; `chengyun admin NAME` makes an administrator)", flush=True)
 
     _run(settings, say, prepare=lambda _: None, ready=ready)
 
@@ -68,7 +68,7 @@ def run_demo(*, speed: float, scale: str, port: int | None) -> None:
             OneShot("seed", settings.data_dir, arguments=["seed-demo", "--scale", scale]).run()
 
     def ready() -> None:
-        print(f"Chengyun runs on {web_address(settings)} · users: {_demo_users()} · password of all: {password}")
+        print(f"Chengyun runs on {web_address(settings)} · users: {_demo_users()} · password of all: {password}", flush=True)
 
     with_sim = [["sim", "--speed", f"{speed:g}", "--scale", scale]] if find_spec("chengyun.sim") else []
     os.environ.update(_demo_clock(settings, speed))

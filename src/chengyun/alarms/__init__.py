@@ -1,0 +1,1 @@
+"""Rules, their evaluation, the life of an alarm, storm control."""

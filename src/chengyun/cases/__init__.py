@@ -1,0 +1,1 @@
+"""The loop from a report to a closed case: stages, deadlines, photos, timeline."""

@@ -1,0 +1,1 @@
+"""Device models, registry, credentials, commands, health."""

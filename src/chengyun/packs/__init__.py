@@ -1,0 +1,1 @@
+"""Industry packs: one manifest declares what a trade needs."""

@@ -1,0 +1,1 @@
+"""Readings: intake, latest state, history, what could not be read."""
