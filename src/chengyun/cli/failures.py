@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 from chengyun.kernel.addresses import NotRunning
 from chengyun.kernel.embedded import CannotStart
 from chengyun.kernel.errors import Problem
+from chengyun.sim.replay import CannotReplay
 
 
 class Refused(Exception):
@@ -28,7 +29,7 @@ def sentence(failure: BaseException) -> str:
         failure = failure.orig or failure
     if isinstance(failure, psycopg.Error):
         return f"the database refused: {str(failure).strip().splitlines()[0]}"
-    if isinstance(failure, Refused | CannotStart | SettingsError | Problem):
+    if isinstance(failure, Refused | CannotStart | CannotReplay | SettingsError | Problem):
         return str(failure)
     if isinstance(failure, OSError) and failure.strerror:
         return f"{failure.filename}: {failure.strerror}" if failure.filename else failure.strerror

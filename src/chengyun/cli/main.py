@@ -80,11 +80,11 @@ def worker() -> None:
 
 
 @app.command(help=WHAT["sim"])
-def sim(speed: Speed = 1.0, scale: Scale = "city") -> None:
+def sim(scale: Scale = "city") -> None:
     """Run the simulator."""
     from chengyun.cli.run import run_simulator
 
-    run_simulator(speed=speed, scale=scale)
+    run_simulator(scale=scale)
 
 
 @app.command(help=WHAT["migrate"])

@@ -1,5 +1,6 @@
 """`demo` and `up`: everything on one machine; and the programs that can be started alone."""
 
+import asyncio
 import json
 import os
 import sys
@@ -7,9 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from chengyun.cli.failures import Refused
 from chengyun.kernel import addresses
@@ -25,9 +24,13 @@ from chengyun.kernel.embedded import (
 )
 from chengyun.kernel.embedded.secrets import kept_secret, write_private
 from chengyun.kernel.embedded.services import earlier_port, publish_addresses
+from chengyun.kernel.process import Health, run_process
 from chengyun.kernel.security import new_token
 from chengyun.kernel.settings import Settings, get_settings
 from chengyun.kernel.supervisor import OneShot, Program, Supervisor
+from chengyun.sim import replay
+from chengyun.sim.main import simulate
+from chengyun.sim.plan import Plan
 
 _PROGRAMS = ("api", "watch", "archive", "worker")
 
@@ -63,14 +66,14 @@ def run_demo(*, speed: float, scale: str, port: int | None) -> None:
     def prepare(supervisor: Supervisor) -> None:
         nonlocal password
         password = kept_secret(settings.data_dir, "demo-password", lambda: new_token(9))
-        if not supervisor.stopping and find_spec("chengyun.cli.demo_city"):
+        if not supervisor.stopping:
             say("Demo city: districts, people, devices, packs")
             OneShot("seed", settings.data_dir, arguments=["seed-demo", "--scale", scale]).run()
 
     def ready() -> None:
         print(f"Chengyun runs on {web_address(settings)} · users: {_demo_users()} · password of all: {password}", flush=True)
 
-    with_sim = [["sim", "--speed", f"{speed:g}", "--scale", scale]] if find_spec("chengyun.sim") else []
+    with_sim = [["sim", "--scale", scale]]
     os.environ.update(_demo_clock(settings, speed))
     _run(settings, say, prepare=prepare, ready=ready, clients=with_sim, speed=speed)
 
@@ -209,12 +212,9 @@ def _remember_city_time(data_dir: Path, speed: float) -> None:
 
 
 def _demo_users() -> str:
-    if not find_spec("chengyun.cli.demo_city"):
-        return "none"
     from chengyun.cli import demo_city
 
-    names: Any = getattr(demo_city, "DEMO_USERS", ())
-    return ", ".join(names) or "see the log of seed"
+    return ", ".join(demo_city.DEMO_USERS)
 
 
 def seed_demo_city(scale: str) -> None:
@@ -232,19 +232,40 @@ def require_services() -> None:
     addresses.nats_url()
 
 
-def run_simulator(*, speed: float, scale: str) -> None:
-    """Run the simulator."""
-    if not find_spec("chengyun.sim"):
-        raise Refused("this version has no simulator")
-    from chengyun.sim import main as simulator
+def run_simulator(*, scale: str) -> None:
+    """Run the simulator: a client that is told addresses and passwords, and nothing else."""
+    require_services()
+    settings = get_settings()
+    plan = _plan(settings.data_dir)
+    host, port = _mqtt_address(settings)
 
-    simulator.run(speed=speed, scale=scale)
+    async def main(stop: asyncio.Event, health: Health) -> None:
+        base_url = f"http://{_reachable_host(settings.host)}:{settings.port}"
+        await simulate(plan, base_url=base_url, mqtt=(host, port), scale=scale, stop=stop, ready=health.ready)
+
+    run_process("sim", main)
 
 
-def run_replay(arguments: list[str]) -> None:
-    """Send a recorded series."""
-    if not find_spec("chengyun.sim.replay"):
-        raise Refused("this version has no replay")
-    from chengyun.sim import replay
+def _plan(data_dir: Path) -> Plan:
+    try:
+        return Plan.read(data_dir / "secrets" / "sim.json")
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Refused("there is no demo city in this data folder; `chengyun demo` makes one") from None
 
-    replay.main(arguments)
+
+def _mqtt_address(settings: Settings) -> tuple[str, int]:
+    named = addresses.embedded("mqtt_port")
+    return _reachable_host(settings.mqtt_host), int(named) if named else settings.mqtt_port
+
+
+def run_replay(words: list[str]) -> None:
+    """Send a recorded series; the secret comes from the command line, the environment or the demo city."""
+    wishes = replay.arguments(words)
+    settings = get_settings()
+    secret = wishes.secret or os.environ.get("CHENGYUN_DEVICE_SECRET")
+    if not secret:
+        secret = next((g.secret for g in _plan(settings.data_dir).gateways if g.key == wishes.device), None)
+    if not secret:
+        raise Refused(f"the secret of {wishes.device} is not known; name it with --secret")
+    host, port = _mqtt_address(settings)
+    print(replay.replay(wishes, host=host, port=port, secret=secret))

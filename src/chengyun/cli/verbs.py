@@ -10,7 +10,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("watch", "", "run only the rules: latest state and alarms"),
     ("archive", "", "run only the history of readings"),
     ("worker", "", "run only jobs, events and the devices' password check"),
-    ("sim", "[--speed N] [--scale small|city]", "run only the simulator, against a running platform"),
+    ("sim", "[--scale small|city]", "run only the simulator, against a running platform with the demo city"),
     ("migrate", "", "bring the database to this version"),
     ("admin", "NAME", "create a system administrator, or give it a new password"),
     ("pack check", "FILE", "check an industry pack; errors name the line"),

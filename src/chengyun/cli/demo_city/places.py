@@ -60,9 +60,7 @@ def _inside(polygons: Any, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     return result
 
 
-def _named(
-    places: Sequence[tuple[str, str, float, float]], prefix: str, what: str, tree: DivisionTree, today: date
-) -> list[Spot]:
+def _named(places: Sequence[tuple[str, str, float, float]], prefix: str, what: str, tree: DivisionTree, today: date) -> list[Spot]:
     """Keys and names by district and community, counted from west to east."""
     found: list[Spot] = []
     of_district: dict[str, int] = {}
