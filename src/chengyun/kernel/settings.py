@@ -104,6 +104,36 @@ class Settings(BaseSettings):
 
     # Rooms add their settings below, each group under a heading.
 
+    # accounts
+    password_min_length: int = Field(10, ge=8, le=64, description="Fewest characters of a password.")
+
+    # telemetry
+    max_telemetry_bytes: int = Field(8_000_000, ge=1024, description="Largest body of readings sent by HTTP, in bytes.")
+    telemetry_future_seconds: float = Field(
+        300.0, ge=0, le=86_400, description="A reading may lie so far ahead of the platform's time; beyond, it is refused."
+    )
+    telemetry_late_days: int = Field(
+        7, ge=1, le=400, description="Older readings are kept in the history as late and no longer judged by alarm rules."
+    )
+    telemetry_past_days: int = Field(400, ge=1, le=36_500, description="A reading that is older when it arrives is refused.")
+    telemetry_snapshot_seconds: float = Field(
+        15.0, gt=0, le=600, description="Pause between snapshots of the rules' state; a restarted `watch` replays at most as much."
+    )
+    archive_flush_seconds: float = Field(5.0, gt=0, le=600, description="Readings reach the history files at least so often.")
+    archive_flush_rows: int = Field(
+        1_000_000, ge=1000, le=20_000_000, description="Readings reach the history files at the latest after so many."
+    )
+    archive_small_files: int = Field(
+        100, ge=2, le=10_000, description="A day's history is rewritten into few sorted files when it has so many."
+    )
+    archive_vacuum_hours: int = Field(
+        24, ge=1, le=8760, description="History files that have been replaced are deleted after so many hours."
+    )
+    dead_letters_per_minute: int = Field(
+        20, ge=1, le=10_000, description="Refused readings of one device kept singly each minute; the others are counted."
+    )
+    dead_letter_days: int = Field(30, ge=1, le=3650, description="Refused readings are deleted after so many days.")
+
     @classmethod
     def settings_customise_sources(
         cls,
