@@ -67,7 +67,8 @@ def errors_page() -> str:
 
     create_app()
     lines = ["# Error codes", "", _MADE, "", "| Code | Status | English | 中文 |", "| --- | --- | --- | --- |"]
-    lines += [f"| `{code}` | {status} | {_cell(english)} | {_cell(chinese)} |" for code, (status, chinese, english) in sorted(catalogue().items())]
+    for code, (status, chinese, english) in sorted(catalogue().items()):
+        lines.append(f"| `{code}` | {status} | {_cell(english)} | {_cell(chinese)} |")
     return "\n".join(lines) + "\n"
 
 
