@@ -58,7 +58,7 @@ def _load(session: Session, scale: str, password: str) -> dict[str, Any]:
     _, api_key = accounts.create_api_key(
         session, None, name="垃圾中转站运营平台", permissions=["telemetry.write"], area_codes=[get_settings().city_code]
     )
-    history.load(session, tree, today, tanks, staff, scale, SEED)
+    history.load(session, tanks, staff, scale, SEED)
     return {
         "scale": scale,
         "seed": SEED,
@@ -78,9 +78,7 @@ def _load(session: Session, scale: str, password: str) -> dict[str, Any]:
     }
 
 
-def _register(
-    session: Session, tanks: list[places.Spot], stations: list[places.Spot], staff: people.Staff
-) -> list[dict[str, Any]]:
+def _register(session: Session, tanks: list[places.Spot], stations: list[places.Spot], staff: people.Staff) -> list[dict[str, Any]]:
     """One gateway for each district's tanks; the stations' operator sends for all of them."""
     by_district: dict[str, list[places.Spot]] = {}
     for spot in tanks:
@@ -97,9 +95,7 @@ def _register(
         )
         for code, spots in sorted(by_district.items())
     ]
-    probes = [
-        NewDevice(key=key, name=name, model_key="temperature-probe", lon=106.5516, lat=29.563) for key, name in PROBES
-    ]
+    probes = [NewDevice(key=key, name=name, model_key="temperature-probe", lon=106.5516, lat=29.563) for key, name in PROBES]
     secrets = devices.register_many(session, [*heads, *probes], with_secrets=True)
     children = [
         NewDevice(
