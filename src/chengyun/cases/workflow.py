@@ -97,7 +97,7 @@ def _edge(source: State | None, operation: Operation, target: State, permission:
     return Edge(source, operation, target, (permission,), clause, clock, event)
 
 
-S, O, C = State, Operation, Clock
+S, O, C = State, Operation, Clock  # noqa: E741  (letters keep the table readable)
 _COLLECT, _FILE = "GB/T 30428.7-2017 信息采集", "GB/T 30428.8-2020 立案"
 _HANDLE, _END, _COMMAND = "GB/T 30428.8-2020 处置", "GB/T 30428.8-2020 结案", "CJJ/T 312-2021 指挥协调"
 

@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     )
     dead_letter_days: int = Field(30, ge=1, le=3650, description="Refused readings are deleted after so many days.")
 
+    # cases
+    case_number_prefix: str = Field("CY", pattern=r"^[A-Z0-9]{0,8}$", description="What the numbers of cases begin with.")
+    case_on_time_target: float = Field(0.95, ge=0, le=1, description="Share of cases to be handled in time; shown beside the rate.")
+    photo_max_pixels: int = Field(60_000_000, ge=10_000, le=400_000_000, description="Largest photo that is decoded, in pixels.")
+    photo_max_side: int = Field(2560, ge=320, le=16_384, description="Photos are stored no wider and no higher, in pixels.")
+
     @classmethod
     def settings_customise_sources(
         cls,

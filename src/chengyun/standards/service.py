@@ -1,6 +1,7 @@
 """What the standards room does: load the shipped rows, keep classes and calendars at hand, let an operator change them."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -105,6 +106,11 @@ def work_calendar(session: Session, region_code: str = "") -> WorkCalendar:
 
     Rows of a narrower area (district, street) override those of the city and of the country.
     """
+    return work_calendars(session, [region_code])[region_code]
+
+
+def work_calendars(session: Session, region_codes: Iterable[str]) -> dict[str, WorkCalendar]:
+    """`work_calendar` for many places, with one small query to find out whether the copy in memory is fresh."""
     revision = repository.revisions(session).get(_CALENDAR)
     with _lock:
         rows = _copies.get((_CALENDAR, "rows"))
@@ -113,13 +119,17 @@ def work_calendar(session: Session, region_code: str = "") -> WorkCalendar:
                 del _copies[key]
             rows = _Copy(revision, _calendar_rows(session))
             _copies[_CALENDAR, "rows"] = rows
-        days, hours, areas = rows.value
-        holding = [a for a in areas if _within(region_code, a)]
-        key = (_CALENDAR, "/".join(["for", *holding]))
-        if key not in _copies:
-            _copies[key] = _Copy(revision, _build(days, hours, set(holding)))
-        calendar: WorkCalendar = _copies[key].value
-        return calendar
+        return {code: _calendar_for(code, rows, revision) for code in set(region_codes)}
+
+
+def _calendar_for(region_code: str, rows: _Copy, revision: UUID | None) -> WorkCalendar:
+    days, hours, areas = rows.value
+    holding = [a for a in areas if _within(region_code, a)]
+    key = (_CALENDAR, "/".join(["for", *holding]))
+    if key not in _copies:
+        _copies[key] = _Copy(revision, _build(days, hours, set(holding)))
+    calendar: WorkCalendar = _copies[key].value
+    return calendar
 
 
 def _calendar_rows(session: Session) -> tuple[list[tuple[str, date, str]], list[tuple[str, date, str]], list[str]]:
