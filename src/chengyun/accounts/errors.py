@@ -56,7 +56,6 @@ register(
             "系统管理、安全管理、审计管理应由不同的人担任",
             "System, security and audit administration must be in different hands",
         ),
-        "user.phone": (422, "电话号码只能包含数字、+、-、空格和括号,5–30 位", "A phone number has 5–30 digits, spaces, +, - or brackets"),
         "area.outside": (403, "区域 {area} 不在您的管辖范围内", "The area {area} is not within yours"),
         "role.exists": (409, "角色“{role}”已存在", "The role “{role}” exists already"),
         "role.built_in": (409, "内置岗位不能修改", "A built-in post cannot be changed"),

@@ -2,20 +2,17 @@
 
 import secrets
 import string
+from importlib import resources
+from itertools import pairwise
 
 import chengyun.accounts.errors  # noqa: F401  (registers the sentences)
 from chengyun.kernel.errors import Problem
 from chengyun.kernel.settings import get_settings
 
 LONGEST = 128
+_DATA = resources.files("chengyun.accounts") / "data" / "common_passwords.txt"
 # Bare words on which common passwords are built; digits and signs around them are cut off before comparing.
-_COMMON = frozenset(
-    "password passwort passw0rd p@ssw0rd p@ssword pa55word admin administrator root user guest test default changeme secret welcome"
-    " letmein login master superman dragon monkey sunshine princess football iloveyou woaini woaiwojia shangsuo trustno aaaaaa abc"
-    " abcabc asdf asdfgh asdfghjkl qwer qwert qwerty qwertyuiop qazwsx qazwsxedc zaq xsw zxcvbn zxcvbnm qweasd qweasdzxc aqsw"
-    " chengyun chongqing cqcity zhongguo china beijing system manager operator oracle postgres mysql huawei xitong guanli guanliyuan"
-    " mima wodemima nihao chengguan chengshi yunxing shuzi anquan jianguan zhihui public temp temporary initial newpassword".split()
-)
+_COMMON = frozenset(_DATA.read_text().split())
 _ROWS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p")
 _ALPHABET = "".join(c for c in string.ascii_letters + string.digits if c not in "0O1lI")
 
@@ -44,8 +41,8 @@ def _is_common(plain: str) -> bool:
 
 
 def _is_simple(plain: str) -> bool:
-    """A piece of at most a third of the length said over and over, or walks along the alphabet and the keyboard."""
-    for size in range(1, len(plain) // 3 + 1):
+    """One piece said over and over, or walks along the alphabet and the keyboard."""
+    for size in range(1, len(plain) // 2 + 1):
         if (plain[:size] * (len(plain) // size + 1))[: len(plain)] == plain:
             return True
     if len(set(plain)) < 5:
@@ -55,8 +52,8 @@ def _is_simple(plain: str) -> bool:
 
 def _walked(plain: str) -> int:
     """How many letters follow their neighbour on a row of the keyboard or in the alphabet, onwards or back."""
-    pairs = {a + b for row in _ROWS for way in (row, row[::-1]) for a, b in zip(way, way[1:], strict=False)}
-    return sum(1 for a, b in zip(plain, plain[1:], strict=False) if a + b in pairs or a == b)
+    pairs = {a + b for row in _ROWS for way in (row, row[::-1]) for a, b in pairwise(way)}
+    return sum(1 for a, b in pairwise(plain) if a + b in pairs or a == b)
 
 
 def make() -> str:

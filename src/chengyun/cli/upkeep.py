@@ -22,9 +22,26 @@ def settings_in_force() -> str:
     return json.dumps(get_settings().model_dump(mode="json"), ensure_ascii=False, indent=2)
 
 
-def make_administrator(_name: str, _password: str | None) -> str:
-    """Create the first administrator."""
-    raise Refused("accounts are not there yet")
+def make_administrator(name: str, password: str | None) -> str:
+    """Create an administrator of users and of rights, or give it a new password; a strong one is made up when none is given."""
+    from chengyun.accounts import service
+    from chengyun.kernel.db import Scope, transaction
+
+    migrate_database()
+    settings = get_settings()
+    with transaction(Scope.everything()) as session:
+        service.seed(session)
+        city = service.find_units(session, kind="city", area_code=settings.city_code)
+        home = (
+            city[0].id
+            if city
+            else service.ensure_organisation(
+                session, key="city", name=settings.city_name, name_en="City", kind="city", parent_key=None, area_code=settings.city_code
+            )
+        )
+        new, made = service.make_administrator(session, name, password, home)
+    what = f"{name.strip().lower()} has been created" if new else f"{name.strip().lower()} has a new password"
+    return f"{what} and administers users and rights; " + (f"the password is {made}" if password is None else "the password is as given")
 
 
 def verify_cases(_number: str | None) -> str:

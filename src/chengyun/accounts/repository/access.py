@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import case, delete, func, select, update
-from sqlalchemy.dialects.postgresql import array_agg, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from chengyun.accounts.models import ApiKey, LoginAttempt, Organisation, Role, User, UserRole, UserSession
@@ -31,7 +31,7 @@ class Person:
 _PERSON = select(
     User,
     Organisation,
-    select(array_agg(UserRole.role_key)).where(UserRole.user_id == User.id).correlate(User).scalar_subquery().label("posts"),
+    select(func.array_agg(UserRole.role_key)).where(UserRole.user_id == User.id).correlate(User).scalar_subquery().label("posts"),
     select(func.array_agg(func.array_to_string(Role.permissions, " ")))
     .join(UserRole, UserRole.role_key == Role.key)
     .where(UserRole.user_id == User.id)

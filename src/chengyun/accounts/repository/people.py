@@ -83,14 +83,17 @@ def permissions_of(session: Session, user_id: UUID) -> frozenset[str]:
     return frozenset(session.scalars(stmt))
 
 
-def others_with_post(session: Session, role_key: str, but: UUID) -> bool:
-    """Whether anybody else who is active holds a post."""
-    stmt = select(UserRole.user_id).join(User, User.id == UserRole.user_id)
-    stmt = stmt.where(UserRole.role_key == role_key, User.state == "active", User.id != but).limit(1)
-    return session.execute(stmt).first() is not None
+def others_with(session: Session, permission: str, but: UUID) -> bool:
+    """Whether anybody else in the whole city who is active has a permission."""
+    return bool(session.execute(text("SELECT others_with(:permission, :but)"), {"permission": permission, "but": but}).scalar())
 
 
 def move_area(session: Session, org_id: UUID, area_code: str) -> int:
     """Let the users of a unit follow its area; returns how many."""
     stmt = update(User).where(User.org_id == org_id).values(region_code=area_code).returning(User.id)
     return len(session.execute(stmt).all())
+
+
+def username_taken(session: Session, username: str) -> bool:
+    """Whether a user name is taken anywhere in the city, also where the transaction does not see."""
+    return bool(session.execute(text("SELECT username_taken(:name)"), {"name": username}).scalar())

@@ -308,15 +308,15 @@ def change_own_password(actor: Actor, current: str, new: str) -> None:
         trail.write(session, actor, "password.change", "user", str(user.id), {"sessions_ended": ended}, user.region_code)
 
 
-def myself(actor: Actor) -> Person:
-    """The person who has signed in, with unit and posts; programs by key are nobody in this sense."""
-    if actor.user_id is None:
+def myself(user_id: UUID | None, lang: str) -> tuple[Person, str]:
+    """The person who has signed in with unit and posts, and the unit's area in words; programs by key are nobody here."""
+    if user_id is None:
         raise Problem("session.needed")
     with read_only(Scope.everything()) as session:
-        person = repository.person_by_id(session, actor.user_id)
-    if person is None:
-        raise Problem("session.expired")
-    return person
+        person = repository.person_by_id(session, user_id)
+        if person is None:
+            raise Problem("session.expired")
+        return person, regions.name(session, person.organisation.area_code, lang)
 
 
 def purge() -> int:

@@ -21,3 +21,18 @@ SET chengyun.scope = 'all' SET chengyun.scope_low = '' SET chengyun.scope_high =
   INSERT INTO audit_log (id, time, actor_name, user_id, api_key_id, org_id, action, object_type, object_id, detail, ip, request_id, region_code)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 $$;
+
+-- User names are the whole city's: whether one is taken must be known also to those who may not see its owner.
+CREATE OR REPLACE FUNCTION username_taken(name text) RETURNS boolean LANGUAGE sql STABLE
+SET chengyun.scope = 'all' SET chengyun.scope_low = '' SET chengyun.scope_high = '~' AS $$
+  SELECT EXISTS (SELECT 1 FROM app_user WHERE username = $1)
+$$;
+
+-- Whether somebody else can still administer, counted over the whole city.
+CREATE OR REPLACE FUNCTION others_with(permission text, but uuid) RETURNS boolean LANGUAGE sql STABLE
+SET chengyun.scope = 'all' SET chengyun.scope_low = '' SET chengyun.scope_high = '~' AS $$
+  SELECT EXISTS (
+    SELECT 1 FROM user_role JOIN role ON role.key = user_role.role_key JOIN app_user ON app_user.id = user_role.user_id
+     WHERE $1 = ANY (role.permissions) AND app_user.state = 'active' AND app_user.id <> $2
+  )
+$$;
