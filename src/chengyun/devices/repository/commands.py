@@ -1,0 +1,111 @@
+"""Orders to devices: requested, sent, acknowledged, failed, timed out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session
+
+from chengyun.devices.repository.raw import Connection, raw
+
+Row = dict[str, Any]
+
+_TARGET = """
+SELECT d.id, d.key, d.region_code, d.retired_at, m.commands FROM device d
+  JOIN device_model m ON m.key = d.model_key AND m.current WHERE d.id = %s
+"""
+_INSERT = """
+INSERT INTO device_command (id, device_id, command, arguments, state, requested_at, requested_by, requested_by_name, alarm_id,
+                            attempts, next_attempt_at, expires_at, message, region_code)
+VALUES (%(id)s, %(device_id)s, %(command)s, %(arguments)s, 'requested', %(now)s, %(by)s, %(by_name)s, %(alarm_id)s,
+        0, %(now)s, %(expires_at)s, '', %(region_code)s)
+"""
+_PUBLIC = """id, device_id, command, arguments, state, requested_at, requested_by_name, alarm_id, attempts, sent_at, finished_at,
+ expires_at, message"""
+_DUE = """
+SELECT c.id, c.device_id, d.key AS device_key, g.key AS gateway_key, c.command, c.arguments, c.state, c.attempts, c.expires_at,
+       c.alarm_id, c.region_code, c.message
+  FROM device_command c JOIN device d ON d.id = c.device_id LEFT JOIN device g ON g.id = d.gateway_id
+ WHERE c.state IN ('requested', 'sent') AND c.next_attempt_at <= %s
+ ORDER BY c.next_attempt_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
+"""
+_SENT = """
+UPDATE device_command c SET state = 'sent', attempts = attempts + 1, sent_at = %(now)s, next_attempt_at = u.next
+  FROM unnest(%(ids)s::uuid[], %(next)s::timestamptz[]) AS u (id, next) WHERE c.id = u.id
+"""
+_RETURNING = """
+RETURNING c.id, c.device_id, d.key AS device_key, c.command, c.arguments, c.state, c.alarm_id, c.message, c.region_code
+"""
+_EXPIRED = f"""
+UPDATE device_command c SET state = 'timed_out', finished_at = %(now)s
+  FROM device d WHERE d.id = c.device_id AND c.id = ANY(%(ids)s) {_RETURNING}
+"""  # noqa: S608
+# An answer counts when it comes from the device itself or from its gateway, once.
+_ANSWERED = f"""
+UPDATE device_command c SET state = CASE WHEN u.ok THEN 'acknowledged' ELSE 'failed' END, finished_at = %(now)s, message = u.message
+  FROM unnest(%(keys)s::text[], %(ids)s::uuid[], %(oks)s::bool[], %(messages)s::text[]) AS u (key, id, ok, message),
+       device d LEFT JOIN device g ON g.id = d.gateway_id
+ WHERE c.id = u.id AND d.id = c.device_id AND u.key IN (d.key, g.key) AND c.state IN ('requested', 'sent') {_RETURNING}
+"""  # noqa: S608
+
+
+def target(connection: Connection, device_id: UUID) -> Row | None:
+    """What an order needs to know of a device."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_TARGET, (device_id,)).fetchone()
+
+
+def add(connection: Connection, values: Row) -> None:
+    """Write an order."""
+    connection.execute(_INSERT, values | {"arguments": Jsonb(values["arguments"])})
+
+
+def find(session: Session, command_id: UUID) -> Row | None:
+    """One order."""
+    with raw(session).cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(f"SELECT {_PUBLIC} FROM device_command WHERE id = %s".encode(), (command_id,)).fetchone()  # noqa: S608
+
+
+def page(session: Session, device_id: UUID, before: tuple[datetime, UUID] | None, limit: int) -> list[Row]:
+    """Orders to a device, the newest first; one more than `limit`."""
+    after = "" if before is None else " AND (requested_at, id) < (%(at)s, %(id)s)"
+    statement = (
+        f"SELECT {_PUBLIC} FROM device_command WHERE device_id = %(device)s{after}"  # noqa: S608
+        " ORDER BY requested_at DESC, id DESC LIMIT %(limit)s"
+    )
+    values = {"device": device_id, "limit": limit + 1} | ({"at": before[0], "id": before[1]} if before else {})
+    with raw(session).cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement.encode(), values).fetchall()
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[Row]:
+    """Orders to be sent, sent again or given up, held until commit; those that another worker holds are passed over."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_DUE, (now, limit)).fetchall()
+
+
+def mark_sent(connection: Connection, ids: Sequence[UUID], following: Sequence[datetime], now: datetime) -> None:
+    """Note that orders went out, and when each is due again."""
+    connection.execute(_SENT, {"ids": list(ids), "next": list(following), "now": now})
+
+
+def postpone(connection: Connection, ids: Sequence[UUID], until: datetime) -> None:
+    """Try again later, without having sent."""
+    connection.execute("UPDATE device_command SET next_attempt_at = %s WHERE id = ANY(%s)", (until, list(ids)))
+
+
+def expire(connection: Connection, ids: Sequence[UUID], now: datetime) -> list[Row]:
+    """Give orders up."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_EXPIRED, {"ids": list(ids), "now": now}).fetchall()
+
+
+def answer(connection: Connection, answers: Sequence[tuple[str, UUID, bool, str]], now: datetime) -> list[Row]:
+    """Note what devices answered (sender's key, order, done or not, message); returns the orders that this finished."""
+    keys, ids, oks, messages = (list(column) for column in zip(*answers, strict=True))
+    values = {"keys": keys, "ids": ids, "oks": oks, "messages": messages, "now": now}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_ANSWERED, values).fetchall()
