@@ -140,6 +140,16 @@ class Settings(BaseSettings):
     photo_max_pixels: int = Field(60_000_000, ge=10_000, le=400_000_000, description="Largest photo that is decoded, in pixels.")
     photo_max_side: int = Field(2560, ge=320, le=16_384, description="Photos are stored no wider and no higher, in pixels.")
 
+    # devices
+    callout_seed: SecretStr | None = Field(
+        None, description="Account key (nkey seed `SA…`) that signs devices' passes for a NATS server of your own."
+    )
+    bus_account: str = Field("CITY", max_length=64, description="Account of a NATS server of your own in which devices are let in.")
+    device_pass_hours: float = Field(
+        24.0, gt=0, le=8760, description="A device's connection ends after so many hours and must be opened anew."
+    )
+    max_import_bytes: int = Field(20_000_000, ge=1024, description="Largest file of devices that may be imported, in bytes.")
+
     @classmethod
     def settings_customise_sources(
         cls,
