@@ -17,7 +17,7 @@ _INSERT = f"""
 INSERT INTO device_model ({_COLUMNS}, current, created_at)
 VALUES (%(key)s, %(version)s, %(number)s, %(pack)s, %(name_zh)s, %(name_en)s, %(icon)s, %(expected_interval_seconds)s,
         %(metrics)s, %(commands)s, true, %(created_at)s)
-"""
+"""  # noqa: S608
 
 
 def hold(session: Session) -> tuple[int, int]:

@@ -57,7 +57,7 @@ def issue(session: Session, actor: Actor, device_id: UUID, note: str) -> dict[st
     if repository.valid_count(session, device_id) >= MOST_VALID:
         raise Problem("credential.too_many", limit=MOST_VALID)
     secret, now = new_token(), clock.now()
-    row = {"id": uuid7(), "note": note, "created_at": now, "created_by": actor.name, "revoked_at": None}
+    row: dict[str, Any] = {"id": uuid7(), "note": note, "created_at": now, "created_by": actor.name, "revoked_at": None}
     region = str(device["region_code"])
     repository.add(session, row["id"], device_id, token_digest(secret), note, now, actor.name, region)
     audit(session, actor, "device.credential.issue", "device", device_id, {"credential": str(row["id"]), "note": note}, region)

@@ -75,7 +75,7 @@ def _rejected(faults: list[Fault], rows: int, lang: str) -> Problem:
     ]
     errors = [FieldError(f"rows[{row}].{e.field}", e.code, e.params) for row, e in faults[:_MOST_ERRORS]]
     bad = len({row for row, _ in faults})
-    return Problem("import.rejected", errors=errors, extra={"rows": listed, "fault_count": len(faults)}, bad=bad, **{"rows": rows})
+    return Problem("import.rejected", errors=errors, extra={"rows": listed, "fault_count": len(faults)}, bad=bad, rows=rows)
 
 
 def decode(content: bytes) -> str:
