@@ -158,7 +158,9 @@ class Decoder:
             row = voice.get(record.device or own)
             moment = record.ts
             given = record.values
-            if row is None or type(moment) is str:
+            if type(moment) is not int:
+                moment = arrival if moment is None else read_time(moment, arrival)
+            if row is None or moment is None:
                 self._careful(number, message, index, msgspec.to_builtins(record), columns, refused)
                 continue
             before = len(metrics)
@@ -169,7 +171,7 @@ class Decoder:
                 self._careful(number, message, index, msgspec.to_builtins(record), columns, refused)
                 continue
             values.extend(given.values())
-            columns.add(number, index, row, arrival if moment is None else moment, len(given))  # type: ignore[arg-type]
+            columns.add(number, index, row, moment, len(given))
         if not records:
             refused.add(number, "message.empty", {})
 
@@ -272,8 +274,8 @@ class Decoder:
         moments = np.array(columns.time, np.int64)
         came = arrivals[of_record] if len(of_record) else np.empty(0, np.int64)
         wrong_time = (moments > came + self._future * 1000) | (moments < came - self._past_days * DAY_MS)
-        for record in np.flatnonzero(wrong_time).tolist():
-            self._refuse_time(record, int(came[record]), columns, refused)
+        for place in np.flatnonzero(wrong_time).tolist():
+            self._refuse_time(place, int(came[place]), columns, refused)
         record = np.repeat(np.arange(len(counts)), counts)
         batch = Batch(
             sequences[of_record[record]] if len(record) else np.empty(0, np.int64),
@@ -283,8 +285,8 @@ class Decoder:
             np.array(columns.value, np.float64),
         )
         outside = ~wrong_time[record] & self._outside(batch)
-        for reading in np.flatnonzero(outside).tolist():
-            self._refuse_value(batch, reading, int(record[reading]), columns, refused)
+        for place in np.flatnonzero(outside).tolist():
+            self._refuse_value(batch, place, int(record[place]), columns, refused)
         keep = ~(wrong_time[record] | outside)
         arrival = came[record]
         late = batch.time < arrival - self._late_ms

@@ -13,7 +13,7 @@ REASONS = {
     ),
     "message.shape": (
         422,
-        "报文应为 {{\"values\": {{…}}}} 对象、此类对象的数组或 SenML,第 {index} 项不是",
+        '报文应为 {{"values": {{…}}}} 对象、此类对象的数组或 SenML,第 {index} 项不是',
         "A message is an object with “values”, an array of such objects, or SenML; item {index} is not",
     ),
     "message.empty": (422, "报文中没有读数", "The message holds no readings"),

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-LABELS = frozenset("bn bt bu bv bs bver n u v vs vb vd s t ut".split())
+LABELS = frozenset(["bn", "bt", "bu", "bv", "bs", "bver", "n", "u", "v", "vs", "vb", "vd", "s", "t", "ut"])
 # § 4.1: only these characters, beginning with a letter or digit.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]{0,199}")
 # § 4.5.3: times below 2**28 seconds are relative to now.
@@ -37,7 +37,9 @@ class Fault:
 
 def is_pack(items: list[Any]) -> bool:
     """Whether an array is meant as SenML: records with SenML's labels and none with the platform's own `values`."""
-    return any(isinstance(i, dict) and not LABELS.isdisjoint(i) for i in items) and not any(isinstance(i, dict) and "values" in i for i in items)
+    return any(isinstance(i, dict) and not LABELS.isdisjoint(i) for i in items) and not any(
+        isinstance(i, dict) and "values" in i for i in items
+    )
 
 
 def resolve(items: list[Any], arrival: int) -> tuple[list[Entry], list[Fault]]:

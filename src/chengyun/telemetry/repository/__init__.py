@@ -1,0 +1,1 @@
+"""All SQL of the telemetry room: `position` of the watch, `dead_letters`, `lake` (history files)."""
