@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 Kind = Literal["city", "district", "street", "department", "safety_office", "member"]
@@ -25,10 +25,9 @@ def _telephone(value: str) -> str:
     return value
 
 
-Line = Annotated[str, AfterValidator(printable)]
 Phone = Annotated[str, Field(max_length=30), AfterValidator(_telephone)]
-Name = Annotated[Line, Field(min_length=1, max_length=60)]
-Password = Annotated[Line, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=60)]
+Password = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(min_length=6, max_length=15, pattern=r"^[0-9A-Z]+$")]
 Codes = Annotated[list[Code], Field(max_length=50)]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
@@ -40,20 +39,27 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
+    @field_validator("*")
+    @classmethod
+    def _printable(cls, value: Any) -> Any:
+        return printable(value) if isinstance(value, str) else value
 
-class SignIn(BaseModel):
+
+class Secretive(Body):
+    """What holds a password: spaces belong to it."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+
+class SignIn(Secretive):
     """User name and password."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    username: Annotated[Line, Field(min_length=1, max_length=100)]
+    username: Annotated[str, Field(min_length=1, max_length=100)]
     password: Password
 
 
-class PasswordChange(BaseModel):
+class PasswordChange(Secretive):
     """One's present password and the new one."""
-
-    model_config = ConfigDict(extra="forbid")
 
     current_password: Password
     new_password: Password
@@ -115,8 +121,8 @@ class OrganisationIn(Body):
     """A new unit."""
 
     key: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
-    name: Annotated[Line, Field(min_length=1, max_length=80)]
-    name_en: Annotated[Line, Field(max_length=160)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name_en: Annotated[str, Field(max_length=160)] = ""
     kind: Kind
     parent_id: UUID | None = None
     area_code: Code
@@ -125,8 +131,8 @@ class OrganisationIn(Body):
 class OrganisationPatch(Body):
     """What is to change of a unit."""
 
-    name: Annotated[Line, Field(min_length=1, max_length=80)] | None = None
-    name_en: Annotated[Line, Field(max_length=160)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    name_en: Annotated[str, Field(max_length=160)] | None = None
     kind: Kind | None = None
     parent_id: UUID | None = None
     area_code: Code | None = None
@@ -162,7 +168,7 @@ class UserCreated(UserOut):
 class UserIn(Body):
     """A new user; posts are granted afterwards by somebody else."""
 
-    username: Annotated[Line, Field(min_length=1, max_length=100)]
+    username: Annotated[str, Field(min_length=1, max_length=100)]
     name: Name
     organisation_id: UUID
     password: Annotated[Password | None, Field(description="Made up when not given")] = None
@@ -182,7 +188,7 @@ class UserPatch(Body):
     area_codes: Codes | None = None
 
 
-class PasswordIn(Body):
+class PasswordIn(Secretive):
     """A password for somebody else."""
 
     password: Annotated[Password | None, Field(description="Made up when not given")] = None
@@ -212,18 +218,18 @@ class RoleIn(Body):
     """A role of the city's own."""
 
     key: Key
-    name: Annotated[Line, Field(min_length=1, max_length=40)]
-    name_en: Annotated[Line, Field(max_length=80)] = ""
-    description: Annotated[Line, Field(max_length=400)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    name_en: Annotated[str, Field(max_length=80)] = ""
+    description: Annotated[str, Field(max_length=400)] = ""
     permissions: Permissions
 
 
 class RolePatch(Body):
     """What is to change of a role."""
 
-    name: Annotated[Line, Field(min_length=1, max_length=40)] | None = None
-    name_en: Annotated[Line, Field(max_length=80)] | None = None
-    description: Annotated[Line, Field(max_length=400)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    name_en: Annotated[str, Field(max_length=80)] | None = None
+    description: Annotated[str, Field(max_length=400)] | None = None
     permissions: Permissions | None = None
 
 
@@ -263,7 +269,7 @@ class KeyCreated(KeyOut):
 class KeyIn(Body):
     """A key for a program."""
 
-    name: Annotated[Line, Field(min_length=1, max_length=80)]
+    name: Annotated[str, Field(min_length=1, max_length=80)]
     permissions: Annotated[Permissions, Field(min_length=1)]
     area_codes: Annotated[Codes, Field(min_length=1)]
     expires_at: AwareDatetime | None = None
