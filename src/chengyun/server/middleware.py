@@ -22,7 +22,11 @@ log = get_logger(__name__)
 seconds = histogram("chengyun_http_seconds", "Time to answer a request", ("method", "route", "status"))
 
 # Paths whose bodies may be larger than `max_body_bytes`, with the setting that limits them.
-LARGE_BODIES = {"/api/v1/photos": "max_photo_bytes", "/api/v1/telemetry": "max_telemetry_bytes", "/api/v1/devices/import": "max_import_bytes"}
+LARGE_BODIES = {
+    "/api/v1/photos": "max_photo_bytes",
+    "/api/v1/telemetry": "max_telemetry_bytes",
+    "/api/v1/devices/import": "max_import_bytes",
+}
 
 
 def content_security_policy(base_map_url: str | None) -> str:
