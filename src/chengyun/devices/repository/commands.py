@@ -25,23 +25,27 @@ VALUES (%(id)s, %(device_id)s, %(command)s, %(arguments)s, 'requested', %(now)s,
 """
 _PUBLIC = """id, device_id, command, arguments, state, requested_at, requested_by_name, alarm_id, attempts, sent_at, finished_at,
  expires_at, message"""
-_DUE = """
-SELECT c.id, c.device_id, d.key AS device_key, g.key AS gateway_key, c.command, c.arguments, c.state, c.attempts, c.expires_at,
-       c.alarm_id, c.region_code, c.message
-  FROM device_command c JOIN device d ON d.id = c.device_id LEFT JOIN device g ON g.id = d.gateway_id
- WHERE c.state IN ('requested', 'sent') AND c.next_attempt_at <= %s
- ORDER BY c.next_attempt_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
+_CLAIM = """
+UPDATE device_command c SET next_attempt_at = %(lease)s
+  FROM (SELECT id FROM device_command WHERE state IN ('requested', 'sent') AND next_attempt_at <= %(now)s
+         ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) q,
+       device d LEFT JOIN device g ON g.id = d.gateway_id
+ WHERE c.id = q.id AND d.id = c.device_id
+RETURNING c.id, d.key AS device_key, g.key AS gateway_key, c.command, c.arguments, c.attempts, c.expires_at
 """
+# Those answered in the meantime keep their answer.
 _SENT = """
 UPDATE device_command c SET state = 'sent', attempts = attempts + 1, sent_at = %(now)s, next_attempt_at = u.next
-  FROM unnest(%(ids)s::uuid[], %(next)s::timestamptz[]) AS u (id, next) WHERE c.id = u.id
+  FROM unnest(%(ids)s::uuid[], %(next)s::timestamptz[]) AS u (id, next), device d
+ WHERE c.id = u.id AND d.id = c.device_id AND c.state IN ('requested', 'sent')
 """
 _RETURNING = """
-RETURNING c.id, c.device_id, d.key AS device_key, c.command, c.arguments, c.state, c.alarm_id, c.message, c.region_code
+RETURNING c.id, c.device_id, d.key AS device_key, c.command, c.arguments, c.state, c.attempts, c.alarm_id, c.message, c.region_code
 """
 _EXPIRED = f"""
 UPDATE device_command c SET state = 'timed_out', finished_at = %(now)s
-  FROM device d WHERE d.id = c.device_id AND c.id = ANY(%(ids)s) {_RETURNING}
+  FROM device d
+ WHERE d.id = c.device_id AND c.id = ANY(%(ids)s) AND c.state IN ('requested', 'sent') {_RETURNING}
 """  # noqa: S608
 # An answer counts when it comes from the device itself or from its gateway, once.
 _ANSWERED = f"""
@@ -81,19 +85,21 @@ def page(session: Session, device_id: UUID, before: tuple[datetime, UUID] | None
         return cursor.execute(statement.encode(), values).fetchall()
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[Row]:
-    """Orders to be sent, sent again or given up, held until commit; those that another worker holds are passed over."""
+def claim(connection: Connection, now: datetime, lease: datetime, limit: int) -> list[Row]:
+    """Orders to be sent, sent again or given up; until the end of the lease no other worker takes them."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_DUE, (now, limit)).fetchall()
+        return cursor.execute(_CLAIM, {"now": now, "lease": lease, "limit": limit}).fetchall()
 
 
-def mark_sent(connection: Connection, ids: Sequence[UUID], following: Sequence[datetime], now: datetime) -> None:
-    """Note that orders went out, and when each is due again."""
-    connection.execute(_SENT, {"ids": list(ids), "next": list(following), "now": now})
+def mark_sent(connection: Connection, ids: Sequence[UUID], following: Sequence[datetime], now: datetime) -> list[Row]:
+    """Note that orders went out, and when each is due again; returns those that are still unanswered."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        values = {"ids": list(ids), "next": list(following), "now": now}
+        return cursor.execute(_SENT + _RETURNING, values).fetchall()
 
 
 def postpone(connection: Connection, ids: Sequence[UUID], until: datetime) -> None:
-    """Try again later, without having sent."""
+    """Try again soon, without having sent."""
     connection.execute("UPDATE device_command SET next_attempt_at = %s WHERE id = ANY(%s)", (until, list(ids)))
 
 
