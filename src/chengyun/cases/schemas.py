@@ -244,6 +244,18 @@ class TimelineEvent(BaseModel):
     hash: str
 
 
+class EdgeOut(BaseModel):
+    """A line of the table of states and operations."""
+
+    source: str | None
+    operation: str
+    name: str
+    target: str
+    permissions: list[str] = Field(description="Any one of them suffices")
+    clause: str
+    clock: str
+
+
 class UnitSuggestion(UnitOut):
     """A unit that a case could be dispatched to."""
 

@@ -115,7 +115,7 @@ EDGES: tuple[Edge, ...] = (
     _edge(S.HANDLED,    O.CHECK_PASS, S.CHECKED,    "case.check",    _COLLECT + "·核查",           C.NEXT,   "check_passed"),
     _edge(S.HANDLED,    O.CHECK_FAIL, S.HANDLING,   "case.check",    _COLLECT + "·核查(返工)",     C.RESUME, "check_failed"),
     _edge(S.CHECKED,    O.CLOSE,      S.CLOSED,     "case.close",    _END + "·结案条件",            C.END,    "closed"),
-    *(_edge(state,      O.VOID,       S.VOID,       "case.file",     _COMMAND + "·作废",           C.END,    "voided")
+    *(_edge(state,      O.VOID,       S.VOID,       "case.supervise", _COMMAND + "·作废",           C.END,    "voided")
       for state in OPEN if state is not S.REPORTED),
     *(Edge(state,       O.NOTE,       state,        _NOTERS,         _COMMAND + "·督办、批注",     C.NONE,   None) for state in State),
 )  # fmt: skip

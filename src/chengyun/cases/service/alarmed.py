@@ -1,0 +1,119 @@
+"""Cases that alarms open: once for each alarm, by the policy of the rule or by hand; what the alarm does later goes onto the timeline."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from chengyun.cases.clocks import Limit
+from chengyun.cases.models import CasePolicy, CaseRecord
+from chengyun.cases.repository import records, rules
+from chengyun.cases.schemas import ClassIn, OpenIn
+from chengyun.cases.service import intake, steps
+from chengyun.cases.workflow import Operation, State, edge
+from chengyun.kernel.db import Scope
+from chengyun.kernel.errors import Problem
+from chengyun.kernel.http import Actor
+from chengyun.kernel.ids import uuid7
+from chengyun.standards.codes import Edition, Kind
+from chengyun.standards.worktime import TimeUnit
+
+PLATFORM = Actor(name="平台", scope=Scope.everything())
+LEVELS = {1: "红色", 2: "橙色", 3: "黄色", 4: "蓝色"}
+
+
+def follow(session: Session, kind: str, alarm: dict[str, Any], region_code: str) -> CaseRecord | None:
+    """What an alarm's event means for cases: `raised` and `level` open one where the policy says so, all are noted on it."""
+    alarm_id = UUID(str(alarm["id"]))
+    record = records.by_alarm(session, alarm_id)
+    if record is not None:
+        _note(session, record, kind, alarm)
+        return record
+    policy = rules.policy(session, str(alarm["rule"]))
+    if kind == "cleared" or policy is None or int(alarm["level"]) > policy.from_level:
+        return None
+    return _open(session, PLATFORM, alarm, region_code, _by_policy(policy))
+
+
+def open_by_hand(session: Session, actor: Actor, alarm_id: UUID, body: OpenIn) -> CaseRecord:
+    """Open a case for an alarm because an officer says so; refuses a second one."""
+    from chengyun.alarms import service as alarms
+
+    alarm = alarms.get(session, alarm_id)
+    if alarm is None:
+        raise Problem("object.not_found")
+    before = records.by_alarm(session, alarm_id)
+    if before is not None:
+        raise Problem("case.alarm_taken", number=before.number, extra={"case_id": str(before.id)})
+    said = alarms.event_data(session, alarm)
+    policy = rules.policy(session, str(said["rule"]))
+    new = _by_policy(policy) if policy else intake.NewCase("alarm", "", "", "")
+    if body.class_ is not None:
+        intake.check_class(session, body.class_)
+        new = replace(new, class_=body.class_)
+    if new.class_ is None:
+        raise Problem("case.class_needed", field="class")
+    new = replace(new, title=body.title or new.title, description=body.description, urgency=body.urgency or new.urgency)
+    return _open(session, actor, said, alarm.region_code, new)
+
+
+def _by_policy(policy: CasePolicy) -> intake.NewCase:
+    limit = None
+    if policy.limit_amount is not None and policy.limit_unit is not None:
+        limit = Limit(policy.limit_amount, TimeUnit(policy.limit_unit))
+    return intake.NewCase(
+        source="alarm",
+        title=policy.title_zh,
+        description="",
+        region_code="",
+        class_=ClassIn(edition=Edition(policy.edition), kind=Kind(policy.class_kind), code=policy.class_code),
+        urgency=policy.urgency,
+        policy_id=policy.id,
+        limit=limit,
+    )
+
+
+def _open(session: Session, actor: Actor, alarm: dict[str, Any], region_code: str, new: intake.NewCase) -> CaseRecord:
+    alarm_id, device = UUID(str(alarm["id"])), str(alarm["device_name"])
+    words = described(alarm)
+    full = replace(
+        new,
+        title=f"{new.title or intake.check_class(session, new.class_) if new.class_ else new.title} · {device}"[:200],
+        description=f"{new.description}\n{words}".strip()[:2000],
+        region_code=region_code,
+        lon=alarm.get("lon"),
+        lat=alarm.get("lat"),
+        address=str(alarm.get("address") or device)[:300],
+        alarm_id=alarm_id,
+        device_id=UUID(str(alarm["device_id"])),
+    )
+    said = {"alarm_state": {name: alarm.get(name) for name in ("rule", "rule_version", "level", "metric", "value", "unit", "threshold")}}
+    record = intake.open_case(session, actor, full, uuid7(), said)
+    from chengyun.alarms import service as alarms
+
+    alarms.attach_case(session, alarm_id, record.id)
+    return record
+
+
+def described(alarm: dict[str, Any]) -> str:
+    """An alarm in a sentence: `橙色报警:渝中-0001 的 ch4 为 27.5 %LEL,阈值 25 %LEL(规则 septic-ch4 第 1 版)`."""
+    words = f"{LEVELS.get(int(alarm['level']), '')}报警:{alarm['device_name']}"
+    unit = f" {alarm['unit']}" if alarm.get("unit") else ""
+    if alarm.get("metric") and alarm.get("value") is not None:
+        words += f" 的 {alarm['metric']} 为 {alarm['value']:g}{unit}"
+    if alarm.get("threshold") is not None:
+        words += f",阈值 {alarm['threshold']:g}{unit}"
+    return f"{words}(规则 {alarm['rule']} 第 {alarm.get('rule_version', 1)} 版)"
+
+
+_SAID = {"raised": "报警再次触发", "level": "报警级别变为{level}", "cleared": "报警已解除"}
+
+
+def _note(session: Session, record: CaseRecord, kind: str, alarm: dict[str, Any]) -> None:
+    line = edge(State(record.state), Operation.NOTE)
+    if line is None or record.ended_at is not None:
+        return
+    note = _SAID[kind].format(level=LEVELS.get(int(alarm["level"]), ""))
+    value = {name: alarm.get(name) for name in ("level", "value", "unit", "state")}
+    steps.apply(session, record, line, PLATFORM, {}, {"note": note, "alarm": value})
