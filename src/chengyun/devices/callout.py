@@ -4,6 +4,7 @@ Any number of workers share the questions. Without a worker nobody new gets in; 
 """
 
 import asyncio
+import contextlib
 import re
 
 from nats.aio.msg import Msg
@@ -24,6 +25,7 @@ SUBJECT = "$SYS.REQ.USER.AUTH"
 QUEUE = "callout"
 # Questions worked on at once: as many as there are database connections would serve; the others wait in order.
 _AT_ONCE = 8
+_FAREWELL_SECONDS = 5.0
 _KEY = re.compile(DEVICE_KEY.replace("$", r"\Z"), re.ASCII)
 
 
@@ -85,9 +87,14 @@ async def run_callout(stop: asyncio.Event) -> None:
         task.add_done_callback(tasks.discard)
 
     try:
-        await bus.nc.subscribe(SUBJECT, queue=QUEUE, cb=take)
+        subscription = await bus.nc.subscribe(SUBJECT, queue=QUEUE, cb=take)
         # Not before the bus knows of us does anybody get in: a question without a listener waits in vain for ten seconds.
         await bus.nc.flush()
         await stop.wait()
+        # Questions that came before the farewell are answered: a device would wait ten seconds for nothing.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await subscription.drain()
+                await asyncio.gather(*tasks)
     finally:
         await bus.close()
