@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from chengyun.kernel.settings import Settings, get_settings
+from chengyun.kernel.db import Scope
+from chengyun.kernel.settings import get_settings
 from chengyun.telemetry import senml
 from chengyun.telemetry.batch import Batch, Int64s
 from chengyun.telemetry.message import TRUSTED, Message, Refusal
@@ -72,17 +73,18 @@ class _Columns:
 
 
 class _Refusals:
-    """Collects what is refused, at most TOLD_SINGLY for each message and one that counts the rest."""
+    """Collects what is refused, so many for each message and one that counts the rest."""
 
-    def __init__(self, messages: Sequence[Message], fleet: "Fleet") -> None:
+    def __init__(self, messages: Sequence[Message], fleet: "Fleet", told_singly: int) -> None:
         self._messages = messages
         self._fleet = fleet
+        self._most = told_singly
         self._told: dict[int, int] = {}
         self.found: list[Refusal] = []
 
     def add(self, message: int, code: str, params: dict[str, Any], index: int = -1, where: str = "", row: int = -1) -> None:
         told = self._told[message] = self._told.get(message, 0) + 1
-        if told <= TOLD_SINGLY:
+        if told <= self._most:
             self.found.append(self._refusal(message, code, params, index, where, row))
 
     def _refusal(self, message: int, code: str, params: dict[str, Any], index: int, where: str, row: int) -> Refusal:
@@ -93,17 +95,22 @@ class _Refusals:
 
     def closed(self) -> list[Refusal]:
         for message, told in self._told.items():
-            if told > TOLD_SINGLY:
-                self.found.append(self._refusal(message, "message.more", {"count": told - TOLD_SINGLY}, -1, "", -1))
+            if told > self._most:
+                self.found.append(self._refusal(message, "message.more", {"count": told - self._most}, -1, "", -1))
         return self.found
 
 
 class Decoder:
-    """Reads messages for one load of the fleet."""
+    """Reads messages for one load of the fleet.
 
-    def __init__(self, fleet: "Fleet", settings: Settings | None = None) -> None:
-        settings = settings or get_settings()
+    `within` bounds the platform's own door to devices of some areas; others are strangers to it.
+    """
+
+    def __init__(self, fleet: "Fleet", within: Scope | None = None, told_singly: int = TOLD_SINGLY) -> None:
+        settings = get_settings()
         self.fleet = fleet
+        self._within = within or Scope.everything()
+        self._told_singly = told_singly
         self._future = settings.telemetry_future_seconds
         self._past_days = settings.telemetry_past_days
         self._late_ms = settings.telemetry_late_days * DAY_MS
@@ -130,7 +137,7 @@ class Decoder:
         voice = self._voices.get(sender)
         if voice is None:
             if sender == TRUSTED:
-                voice = {k: r for k, r in self.fleet.row_of.items() if self._active[r]}
+                voice = {k: r for k, r in self.fleet.row_of.items() if self._active[r] and self._sees(r)}
             else:
                 row = self.fleet.row_of.get(sender, -1)
                 voice = {sender: row, **self._children.get(row, {})} if row >= 0 and self._active[row] else {}
@@ -138,9 +145,12 @@ class Decoder:
                 self._voices[sender] = voice
         return voice
 
+    def _sees(self, row: int) -> bool:
+        return self._within.contains(self.fleet.regions[row])
+
     def decode(self, messages: Sequence[Message]) -> Decoded:
         """Readings and refusals of messages in the order of the stream."""
-        columns, refused = _Columns(), _Refusals(messages, self.fleet)
+        columns, refused = _Columns(), _Refusals(messages, self.fleet, self._told_singly)
         for number, message in enumerate(messages):
             try:
                 parsed = _parse(message.data)
@@ -222,7 +232,7 @@ class Decoder:
             return row
         known = self.fleet.row_of.get(named, -1) if isinstance(named, str) else -1
         shown = str(named)[:64]
-        if known < 0:
+        if known < 0 or not self._sees(known):
             refused.add(number, "device.stranger", {"device": shown}, index, "device")
         elif not self._active[known]:
             refused.add(number, "device.ended", {"device": shown}, index, "device")

@@ -105,3 +105,36 @@ register(
         "telemetry.zone": (422, "时间须带时区", "Give times with their zone"),
     }
 )
+
+# Short names of the reasons for overviews.
+TITLES = {
+    "message.json": ("不是有效的 JSON", "Not valid JSON"),
+    "message.shape": ("报文结构不对", "Wrong structure"),
+    "message.empty": ("没有读数", "No readings"),
+    "message.more": ("同一报文的其他问题", "More faults of the same message"),
+    "device.missing": ("未注明设备", "Device not named"),
+    "device.stranger": ("未登记的设备", "Unknown device"),
+    "device.not_child": ("非本网关的设备", "Not a device of this gateway"),
+    "device.ended": ("已停用的设备", "Retired device"),
+    "metric.unknown": ("型号没有的指标", "Metric not in the model"),
+    "value.not_number": ("不是数字", "Not a number"),
+    "value.not_finite": ("不是有限数", "Not finite"),
+    "value.range": ("超出量程", "Out of range"),
+    "time.format": ("时间格式不对", "Unreadable time"),
+    "time.future": ("设备时钟超前", "Clock ahead"),
+    "time.past": ("时间过早", "Too old"),
+    "senml.version": ("SenML 版本", "SenML version"),
+    "senml.must_understand": ("SenML 必须理解的字段", "SenML field not understood"),
+    "senml.name": ("SenML 名称", "SenML name"),
+    "senml.field": ("SenML 字段类型", "SenML field type"),
+    "senml.sum": ("SenML 累计值", "SenML sum"),
+    "senml.text": ("SenML 文本或数据", "SenML text or data"),
+    "senml.no_value": ("SenML 没有值", "SenML without value"),
+    "senml.unit": ("单位不符", "Unit differs"),
+}
+
+
+def title(reason: str, lang: str) -> str:
+    """The short name of a reason in a language."""
+    zh, en = TITLES.get(reason, (reason, reason))
+    return zh if lang.startswith("zh") else en

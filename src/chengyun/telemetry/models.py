@@ -30,12 +30,13 @@ class DeadLetter(AreaBound, Base):
 
     __tablename__ = "dead_letter"
     __table_args__ = (
-        Index("ix_dead_letter_device_key_id", "device_key", "id"),
-        Index("ix_dead_letter_reason_id", "reason", "id"),
+        Index("ix_dead_letter_time_id", "time", "id"),
+        Index("ix_dead_letter_device_key_time_id", "device_key", "time", "id"),
+        Index("ix_dead_letter_reason_time_id", "reason", "time", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    time: Mapped[datetime] = mapped_column(index=True, doc="When it came")
+    time: Mapped[datetime] = mapped_column(doc="When it came")
     sequence: Mapped[int] = mapped_column(BigInteger, doc="Place in the stream of readings")
     device_key: Mapped[str] = mapped_column(KEY, doc="Device that it is about, else the one that sent it")
     reason: Mapped[str] = mapped_column(String(40, collation="C"), doc="Code of the reason, such as value.range")
