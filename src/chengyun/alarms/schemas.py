@@ -1,6 +1,7 @@
 """Shapes of the alarms room: rules as packs declare them, alarms as people see them."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -32,7 +33,9 @@ class LevelSpec(_Spec):
     """From which value on an alarm has a level."""
 
     level: int = Field(ge=1, le=4, description="1 red, 2 orange, 3 yellow, 4 blue")
-    threshold: Finite | None = Field(None, description="above, below: the value; rate: change a minute, negative for a fall; no_data: seconds")
+    threshold: Finite | None = Field(
+        None, description="above, below: the value; rate: change a minute, negative for a fall; no_data: seconds"
+    )
     low: Finite | None = Field(None, description="outside: an alarm below this value")
     high: Finite | None = Field(None, description="outside: an alarm above this value")
 
@@ -40,7 +43,7 @@ class LevelSpec(_Spec):
 class ActionSpec(_Spec):
     """An order to the device that the alarm gives by itself."""
 
-    on: Literal["raised", "cleared"] = Field(description="raised: when it reaches the level; cleared: when it is over, if it had reached it")
+    on: Literal["raised", "cleared"] = Field(description="raised: when it reaches the level; cleared: when it ends after reaching it")
     from_level: int = Field(4, ge=1, le=4, description="Least severe level that gives the order")
     command: str = Field(pattern=METRIC_KEY, description="Command of the device's model")
     arguments: dict[str, Any] = Field(default_factory=dict, max_length=20)
@@ -91,7 +94,7 @@ def consistency_fault(rule: RuleSpec) -> str | None:
         return "thresholds of no_data are seconds above zero"
     if rule.kind == "below":
         values = [-v for v in values]
-    if any(b <= a for a, b in zip(values, values[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(values)):
         return "a more severe level needs a threshold further out"
     return None
 
@@ -102,7 +105,7 @@ def _outside_fault(ordered: list[LevelSpec]) -> str | None:
     bounds = [(float(level.low or 0), float(level.high or 0)) for level in ordered]
     if any(low >= high for low, high in bounds):
         return "low must be less than high"
-    if any(b[0] > a[0] or b[1] < a[1] or a == b for a, b in zip(bounds, bounds[1:], strict=False)):
+    if any(b[0] > a[0] or b[1] < a[1] or a == b for a, b in pairwise(bounds)):
         return "a more severe level needs bounds further out"
     return None
 

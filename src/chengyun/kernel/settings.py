@@ -134,6 +134,15 @@ class Settings(BaseSettings):
     )
     dead_letter_days: int = Field(30, ge=1, le=3650, description="Refused readings are deleted after so many days.")
 
+    # alarms
+    alarm_close_minutes: float = Field(
+        30.0, ge=0, le=10_080, description="A cleared alarm closes itself after so many minutes; until then it may come back."
+    )
+    alarm_storm_per_minute: int = Field(
+        30, ge=1, le=100_000, description="More new alarms than this within a minute in one district are told as one storm."
+    )
+    alarm_storm_calm_minutes: float = Field(10.0, gt=0, le=1440, description="A storm ends after so many minutes without a new alarm.")
+
     # cases
     case_number_prefix: str = Field("CY", pattern=r"^[A-Z0-9]{0,8}$", description="What the numbers of cases begin with.")
     case_on_time_target: float = Field(0.95, ge=0, le=1, description="Share of cases to be handled in time; shown beside the rate.")

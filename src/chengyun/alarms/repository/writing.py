@@ -1,0 +1,204 @@
+"""What the watch writes: many alarms with a handful of statements."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass
+class Row:
+    """An alarm that is not closed, as the watch changes it."""
+
+    id: UUID
+    device_id: UUID
+    region_code: str
+    rule_key: str
+    rule_version: int
+    pack: str
+    level: int
+    worst_level: int
+    state: str
+    metric: str | None
+    value: float | None
+    unit: str | None
+    threshold: float | None
+    inputs: dict[str, Any]
+    lon: float | None
+    lat: float | None
+    first_raised_at: datetime
+    raised_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    cleared_at: datetime | None
+    closed_at: datetime | None
+    closed_reason: str | None
+    case_id: UUID | None
+    storm_id: UUID | None
+    recurrences: int
+    sequence: int
+    revision: int
+
+
+@dataclass(frozen=True)
+class Device:
+    """What an alarm says of its device."""
+
+    id: UUID
+    key: str
+    name: str
+    region_code: str
+    lon: float | None
+    lat: float | None
+
+
+_COLUMNS = tuple(f.name for f in fields(Row))
+_NAMES = ", ".join(_COLUMNS)
+_FIXED = {"id", "device_id", "region_code", "rule_key", "pack", "metric", "unit", "lon", "lat", "first_raised_at", "case_id"}
+_CHANGING = tuple(name for name in _COLUMNS if name not in _FIXED)
+_INSERT = f"INSERT INTO alarm ({_NAMES}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608
+_UPDATE = f"UPDATE alarm SET {', '.join(f'{name} = %s' for name in _CHANGING)} WHERE id = %s"  # noqa: S608
+
+
+def _values(row: Row, names: Sequence[str]) -> list[Any]:
+    return [Jsonb(row.inputs) if name == "inputs" else getattr(row, name) for name in names]
+
+
+def devices(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Device]:
+    """Devices by identity."""
+    rows = connection.execute("SELECT id, key, name, region_code, lon, lat FROM device WHERE id = ANY(%s)", (list(ids),))
+    return {row[0]: Device(*row) for row in rows}
+
+
+def not_closed(connection: Connection, pairs: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], Row]:
+    """Alarms of pairs of device and rule that are not closed, held until the end of the transaction."""
+    rows = connection.execute(
+        f"SELECT {_NAMES} FROM alarm WHERE state <> 'closed' AND (device_id, rule_key) IN"  # noqa: S608
+        " (SELECT * FROM unnest(%s::uuid[], %s::text[])) ORDER BY id FOR UPDATE",
+        ([d for d, _ in pairs], [r for _, r in pairs]),
+    )
+    return {(row[1], row[3]): Row(*row) for row in rows}
+
+
+def insert(connection: Connection, rows: Iterable[Row]) -> None:
+    """New alarms."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT, [_values(row, _COLUMNS) for row in rows])
+
+
+def update(connection: Connection, rows: Iterable[Row]) -> None:
+    """Changed alarms."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_UPDATE, [[*_values(row, _CHANGING), row.id] for row in rows])
+
+
+def add_events(connection: Connection, rows: Sequence[tuple[UUID, str, datetime, str, int | None, float | None, str]]) -> None:
+    """Lines of histories: alarm, area, time, kind, level, value, text."""
+    statement = "INSERT INTO alarm_event (alarm_id, region_code, time, kind, level, value, text) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def worst_levels(connection: Connection, device_ids: Sequence[UUID]) -> list[tuple[UUID, int | None]]:
+    """Most severe open alarm of each device; None where none is open."""
+    rows = connection.execute(
+        "SELECT u.id, min(a.level) FROM unnest(%s::uuid[]) u(id)"
+        " LEFT JOIN alarm a ON a.device_id = u.id AND a.state IN ('raised', 'acknowledged') GROUP BY u.id",
+        (list(device_ids),),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def districts(connection: Connection, regions: Sequence[str]) -> dict[str, str]:
+    """Today's district of each area code; the code's own beginning where it is not known."""
+    rows = connection.execute(
+        "SELECT u.code, coalesce(h.district_code, left(u.code, 6)) FROM unnest(%s::text[]) u(code)"
+        " LEFT JOIN street_home h ON h.code = left(u.code, 9)",
+        (list(set(regions)),),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+@dataclass
+class Storm:
+    """A storm that lasts."""
+
+    id: UUID
+    region_code: str
+    started_at: datetime
+    last_at: datetime
+    count: int
+    told: int
+    worst_level: int
+
+
+def storms(connection: Connection, areas: Sequence[str]) -> dict[str, Storm]:
+    """Storms that last, by district."""
+    rows = connection.execute(
+        "SELECT id, region_code, started_at, last_at, count, told, worst_level FROM alarm_storm"
+        " WHERE ended_at IS NULL AND region_code = ANY(%s) FOR UPDATE",
+        (list(areas),),
+    )
+    return {row[1]: Storm(*row) for row in rows}
+
+
+def save_storms(connection: Connection, found: Iterable[Storm]) -> None:
+    """Insert or change storms."""
+    statement = (
+        "INSERT INTO alarm_storm (id, region_code, started_at, last_at, count, told, worst_level) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at, count = excluded.count, told = excluded.told,"
+        " worst_level = excluded.worst_level"
+    )
+    rows = [(s.id, s.region_code, s.started_at, s.last_at, s.count, s.told, s.worst_level) for s in found]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def end_storms(connection: Connection, now: datetime, calm_before: datetime) -> list[Storm]:
+    """Storms in which nothing has joined since a moment are over."""
+    rows = connection.execute(
+        "UPDATE alarm_storm SET ended_at = %s WHERE ended_at IS NULL AND last_at < %s"
+        " RETURNING id, region_code, started_at, last_at, count, told, worst_level",
+        (now, calm_before),
+    )
+    return [Storm(*row) for row in rows]
+
+
+def silent(connection: Connection, rule_key: str, model: str, least_seconds: float, now: datetime) -> list[tuple[UUID, datetime, int]]:
+    """Devices of a model that are silent for so long or have an open alarm of silence: identity, last heard, level now.
+
+    A device whose alarm was closed by a person since it was last heard is left alone until it speaks again.
+    """
+    rows = connection.execute(
+        "SELECT d.id, s.last_seen, CASE WHEN a.state IN ('raised', 'acknowledged') THEN a.level ELSE 0 END"
+        "  FROM device d JOIN device_state s ON s.device_id = d.id"
+        "  LEFT JOIN alarm a ON a.device_id = d.id AND a.rule_key = %(rule)s AND a.state <> 'closed'"
+        " WHERE d.model_key = %(model)s AND d.retired_at IS NULL AND s.last_seen IS NOT NULL"
+        "   AND (s.last_seen <= %(now)s - make_interval(secs => %(least)s) OR a.state IN ('raised', 'acknowledged'))"
+        "   AND NOT EXISTS (SELECT 1 FROM alarm c WHERE c.device_id = d.id AND c.rule_key = %(rule)s AND c.state = 'closed'"
+        "                   AND a.id IS NULL AND c.closed_at > s.last_seen)",
+        {"rule": rule_key, "model": model, "now": now, "least": least_seconds},
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def close_where(connection: Connection, condition: str, values: dict[str, Any], now: datetime, reason: str) -> list[Row]:
+    """Close alarms that are not closed and meet a condition of this room's own; at most a few thousand at once."""
+    rows = connection.execute(
+        "UPDATE alarm SET state = 'closed', closed_at = %(now)s, closed_reason = %(reason)s, revision = revision + 1 WHERE id IN"  # noqa: S608
+        f" (SELECT a.id FROM alarm a WHERE a.state <> 'closed' AND {condition} ORDER BY a.id LIMIT 5000 FOR UPDATE SKIP LOCKED)"
+        f" RETURNING {_NAMES}",
+        {**values, "now": now, "reason": reason},
+    )
+    return [Row(*row) for row in rows]
+
+
+CLEARED_BEFORE = "a.state = 'cleared' AND a.cleared_at < %(before)s"
+OF_RETIRED_DEVICES = "a.device_id IN (SELECT id FROM device WHERE retired_at IS NOT NULL)"
+OF_RULES = "a.rule_key = ANY(%(rules)s)"
