@@ -1,9 +1,10 @@
 """A city with units, and people of each post who work on cases through HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from uuid import UUID
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
@@ -68,3 +69,15 @@ def office(city: dict[str, UUID]) -> Iterator[Office]:
             actor = Actor(name=name, user_id=UUID(int=number), org_id=city[unit], permissions=permissions, scope=scope, area_code="500103")
             made.people[key] = enter(actor)
         yield made
+
+
+@pytest.fixture
+def audit_of(database: str) -> Callable[[str, str], int]:
+    """How many audit lines there are of an action on an object."""
+
+    def count(action: str, object_id: str) -> int:
+        with psycopg.connect(database) as connection:
+            query = "SELECT count(*) FROM audit_log WHERE action = %s AND object_id = %s"
+            return int(connection.execute(query, (action, object_id)).fetchone()[0])  # type: ignore[index]
+
+    return count
