@@ -1,16 +1,19 @@
 """A small city with units, an account for each administrator, and the whole application in front of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from chengyun.accounts import service
+from chengyun.accounts import api, service
 from chengyun.kernel.db import Scope, transaction
+from chengyun.regions import api as regions_api
 from chengyun.regions import service as regions
-from chengyun.server.app import create_app
+from chengyun.server import about, middleware, problems
+from chengyun.standards import api as standards_api
 from tests.support.accounts import PASSWORD, Caller, City
 
 UNITS = [
@@ -33,7 +36,7 @@ USERS = [
 
 
 @pytest.fixture(scope="module")
-def city(database: str) -> Iterator[City]:
+def city(database: str) -> City:
     units: dict[str, UUID] = {}
     users: dict[str, UUID] = {}
     with transaction(Scope.everything()) as session:
@@ -47,16 +50,26 @@ def city(database: str) -> Iterator[City]:
             users[username] = service.ensure_user(
                 session, username=username, password=PASSWORD, name=f"{username} 姓名", org_id=units[unit], posts=posts
             )
-    with TestClient(create_app(), raise_server_exceptions=False) as shared:
+    app = application()
 
-        def browser(username: str | None = None, password: str = PASSWORD) -> Caller:
-            caller = Caller(TestClient(shared.app, raise_server_exceptions=False))
-            if username:
-                answer = caller.sign_in(username, password)
-                assert answer.status_code == 200, answer.text
-            return caller
+    def browser(username: str | None = None, password: str = PASSWORD) -> Caller:
+        caller = Caller(TestClient(app, raise_server_exceptions=False))
+        if username:
+            answer = caller.sign_in(username, password)
+            assert answer.status_code == 200, answer.text
+        return caller
 
-        yield City(units, users, browser)
+    return City(units, users, browser)
+
+
+def application() -> FastAPI:
+    """This room and those below it behind the server's own frame and its own answers to failures."""
+    app = FastAPI()
+    for router in (api.router, regions_api.router, standards_api.router, about.router):
+        app.include_router(router, prefix="/api/v1")
+    problems.install(app)
+    middleware.install(app)
+    return app
 
 
 @pytest.fixture

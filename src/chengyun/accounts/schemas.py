@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 Kind = Literal["city", "district", "street", "department", "safety_office", "member"]
@@ -27,7 +27,8 @@ def _telephone(value: str) -> str:
 
 Phone = Annotated[str, Field(max_length=30), AfterValidator(_telephone)]
 Name = Annotated[str, Field(min_length=1, max_length=60)]
-Password = Annotated[str, Field(min_length=1, max_length=200)]
+# Spaces around a password belong to it.
+Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1, max_length=200)]
 Code = Annotated[str, Field(min_length=6, max_length=15, pattern=r"^[0-9A-Z]+$")]
 Codes = Annotated[list[Code], Field(max_length=50)]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
@@ -45,20 +46,14 @@ class Body(BaseModel):
         return printable(value) if isinstance(value, str) else value
 
 
-class Secretive(Body):
-    """What holds a password: spaces belong to it."""
-
-    model_config = ConfigDict(str_strip_whitespace=False)
-
-
-class SignIn(Secretive):
+class SignIn(Body):
     """User name and password."""
 
     username: Annotated[str, Field(min_length=1, max_length=100)]
     password: Password
 
 
-class PasswordChange(Secretive):
+class PasswordChange(Body):
     """One's present password and the new one."""
 
     current_password: Password
@@ -188,7 +183,7 @@ class UserPatch(Body):
     area_codes: Codes | None = None
 
 
-class PasswordIn(Secretive):
+class PasswordIn(Body):
     """A password for somebody else."""
 
     password: Annotated[Password | None, Field(description="Made up when not given")] = None
