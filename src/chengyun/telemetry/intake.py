@@ -42,7 +42,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Lines:
-    """A body as one JSON document. `numbers` are the lines from which its objects came, `broken` lines that are no JSON, `more` of these not listed."""
+    """A body as one JSON document: from which lines its objects came, the lines that are no JSON, how many more of these."""
 
     document: bytes
     numbers: list[int] | None

@@ -84,7 +84,7 @@ class Reader:
         self._arrived = asyncio.Event()
         self._heard = 0.0
         self._broken: str | None = None
-        self.pending = 0
+        self._pending = 0
 
     async def __aenter__(self) -> "Reader":
         config = ConsumerConfig(
@@ -96,7 +96,8 @@ class Reader:
             mem_storage=True,
             filter_subjects=list(self._subjects) or None,
         )
-        self._consumer = (await self._bus.js.add_consumer(STREAM_UP, config=config)).name
+        made = await self._bus.js.add_consumer(STREAM_UP, config=config)
+        self._consumer, self._pending = made.name, made.num_pending or 0
         inbox = self._bus.nc.new_inbox()
         self._subscription = await self._bus.nc.subscribe(inbox, cb=self._take, pending_msgs_limit=-1, pending_bytes_limit=-1)
         await self._ask()
@@ -115,6 +116,11 @@ class Reader:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM_UP}.{self._consumer}"
         self._outstanding, self._heard = ASKED, clock.monotonic()
         await self._bus.nc.publish(subject, orjson.dumps(wish), reply=self._subscription.subject)
+
+    @property
+    def pending(self) -> int:
+        """Messages that are in the stream, or gathered here, and have not been handed out."""
+        return self._pending + len(self._gathered)
 
     async def next(self, wait: float) -> list[Message]:
         """All messages that are there, or none after `wait` seconds; raises StreamBroken when the flow has broken."""
@@ -140,7 +146,7 @@ class Reader:
             headers = message.headers or {}
             self._heed(headers.get("Status", ""), headers.get("Description", ""))
             return
-        came, self.pending = parse(message)
+        came, self._pending = parse(message)
         self._outstanding -= 1
         if not self._subjects and came.sequence != self._after + 1:
             self._break(f"message {came.sequence} came after {self._after}")
@@ -173,11 +179,11 @@ async def tail(bus: Bus, after: int, subjects: tuple[str, ...], most: int) -> As
         return
     count = 0
     async with Reader(bus, "tail", after, subjects) as reader:
-        while count < most:
+        while count < most and reader.pending:
             messages = await reader.next(0.5)
             if not messages:
                 return
             count += len(messages)
             yield messages
-            if not reader.pending or messages[-1].sequence >= end:
+            if messages[-1].sequence >= end:
                 return
