@@ -115,6 +115,8 @@ class AlarmEvaluator:
 
     def evaluate(self, batch: Batch) -> list[Change]:
         """Judge readings; changes come in the order of the stream."""
+        if not len(batch):
+            return []
         found: list[tuple[int, int, Change]] = []
         order = np.argsort(batch.metric, kind="stable")
         metrics, starts = np.unique(batch.metric[order], return_index=True)

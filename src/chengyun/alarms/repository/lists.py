@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from chengyun.alarms.models import Alarm, AlarmEvent, AlarmRule, AlarmStorm
@@ -14,7 +14,7 @@ from chengyun.kernel.paging import keyset
 from chengyun.regions.models import StreetHome
 
 OPEN = ("raised", "acknowledged")
-Joined = Row[tuple[Alarm, str, str, str | None, str | None]]
+Joined = tuple[Alarm, str, str, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Filter:
     q: str | None = None
 
 
-def _joined() -> Select[Any]:
+def _joined() -> Any:
     return (
         select(Alarm, Device.key, Device.name, AlarmRule.name_zh, AlarmRule.name_en)
         .join(Device, Device.id == Alarm.device_id)
@@ -39,7 +39,7 @@ def _joined() -> Select[Any]:
     )
 
 
-def _filtered(stmt: Select[Any], wanted: Filter) -> Select[Any]:
+def _filtered(stmt: Any, wanted: Filter) -> Any:
     if wanted.state == "open":
         stmt = stmt.where(Alarm.state.in_(OPEN))
     elif wanted.state:
@@ -60,12 +60,12 @@ def _filtered(stmt: Select[Any], wanted: Filter) -> Select[Any]:
 def page(session: Session, wanted: Filter, cursor: str | None, limit: int) -> list[Joined]:
     """A page and one row more, most severe first, then newest."""
     keys = [(Alarm.level, "asc"), (Alarm.raised_at, "desc"), (Alarm.id, "desc")]
-    return list(session.execute(keyset(_filtered(_joined(), wanted), keys, cursor, limit)))
+    return list(session.execute(keyset(_filtered(_joined(), wanted), keys, cursor, limit)).tuples())
 
 
 def one(session: Session, alarm_id: UUID) -> Joined | None:
     """One alarm with names."""
-    return session.execute(_joined().where(Alarm.id == alarm_id)).one_or_none()
+    return session.execute(_joined().where(Alarm.id == alarm_id)).tuples().one_or_none()
 
 
 def held(session: Session, alarm_id: UUID) -> Alarm | None:
