@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, text, update
@@ -60,12 +60,12 @@ def _filtered(stmt: Any, wanted: Filter) -> Any:
 def page(session: Session, wanted: Filter, cursor: str | None, limit: int) -> list[Joined]:
     """A page and one row more, most severe first, then newest."""
     keys = [(Alarm.level, "asc"), (Alarm.raised_at, "desc"), (Alarm.id, "desc")]
-    return list(session.execute(keyset(_filtered(_joined(), wanted), keys, cursor, limit)).tuples())
+    return cast(list[Joined], list(session.execute(keyset(_filtered(_joined(), wanted), keys, cursor, limit))))
 
 
 def one(session: Session, alarm_id: UUID) -> Joined | None:
     """One alarm with names."""
-    return session.execute(_joined().where(Alarm.id == alarm_id)).tuples().one_or_none()
+    return cast(Joined | None, session.execute(_joined().where(Alarm.id == alarm_id)).one_or_none())
 
 
 def held(session: Session, alarm_id: UUID) -> Alarm | None:
