@@ -94,7 +94,7 @@ async def run_callout(stop: asyncio.Event) -> None:
         # Questions that came before the farewell are answered: a device would wait ten seconds for nothing.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                await subscription.drain()
+                await subscription.drain()  # type: ignore[no-untyped-call]
                 await asyncio.gather(*tasks)
     finally:
         await bus.close()

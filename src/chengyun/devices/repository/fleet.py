@@ -5,6 +5,8 @@ from uuid import UUID
 
 import psycopg
 
+from chengyun.devices.repository.raw import in_bulk
+
 Rows = list[tuple[Any, ...]]
 
 _DEVICES = """
@@ -39,5 +41,5 @@ def models(connection: psycopg.Connection[Any]) -> Rows:
 
 def devices(connection: psycopg.Connection[Any]) -> Rows:
     """All devices by number."""
-    with connection.cursor(binary=True) as cursor:
+    with in_bulk(connection), connection.cursor(binary=True) as cursor:
         return cursor.execute(_DEVICES).fetchall()

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from sqlalchemy.orm import Session
 
-from chengyun.devices.repository.raw import Connection, raw
+from chengyun.devices.repository.raw import Connection, in_bulk, raw
 
 Row = dict[str, Any]
 
@@ -193,13 +193,15 @@ SELECT coalesce(h.district_code, left(p.place, 6)) AS code, sum(p.total)::int AS
 
 def by_model(session: Session) -> list[Row]:
     """Devices in service counted by model."""
-    with raw(session).cursor(row_factory=dict_row) as cursor:
+    connection = raw(session)
+    with in_bulk(connection), connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(_BY_MODEL).fetchall()
 
 
 def by_district(session: Session) -> list[Row]:
     """Devices in service counted by today's district."""
-    with raw(session).cursor(row_factory=dict_row) as cursor:
+    connection = raw(session)
+    with in_bulk(connection), connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(_BY_DISTRICT).fetchall()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from chengyun.devices.repository.raw import Connection, raw
+from chengyun.devices.repository.raw import Connection, in_bulk, raw
 from chengyun.kernel import clock
 from chengyun.kernel.outbox import emit_many
 
@@ -116,16 +116,19 @@ def merge_latest(connection: Connection, latest: Latest) -> int:
         with cursor.copy("COPY heard FROM STDIN") as copy:
             copy.write(latest.lines())
         cursor.execute("ANALYZE heard")
-        cursor.execute(_MERGE_READINGS)
-        cursor.execute(_HEARD, values)
-        back = cursor.execute(_BACK, values).fetchall()
+        with in_bulk(connection):
+            cursor.execute(_MERGE_READINGS)
+            cursor.execute(_HEARD, values)
+            back = cursor.execute(_BACK, values).fetchall()
     emit_many(connection, bundles("ev.device.online", back, now))
     return len(back)
 
 
 def mark_silent(target: Session | Connection, now: datetime) -> int:
     """Devices silent for three times their expected interval become offline; tells which, returns how many."""
-    silent = raw(target).execute(_SILENT, {"now": now}).fetchall()
+    connection = raw(target)
+    with in_bulk(connection):
+        silent = connection.execute(_SILENT, {"now": now}).fetchall()
     emit_many(target, bundles("ev.device.offline", silent, now))
     return len(silent)
 
