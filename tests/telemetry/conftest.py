@@ -43,9 +43,8 @@ def fleet(database: str) -> dict[str, str]:
         devices.put_model(session, "tests", gas_model())
         rows = [devices.NewDevice(key, key, "gas", region_code=YUZHONG) for key in ("gw1", "gw2", "a", "b")]
         rows.append(devices.NewDevice("far", "far", "gas", region_code=WANZHOU))
-        rows += [
-            devices.NewDevice(f"{g}-{n}", f"{g}-{n}", "gas", region_code=YUZHONG, gateway_key=g) for g in ("gw1", "gw2") for n in (1, 2)
-        ]
+        children = [(g, f"{g}-{n}") for g in ("gw1", "gw2") for n in (1, 2)]
+        rows += [devices.NewDevice(key, key, "gas", region_code=YUZHONG, gateway_key=g) for g, key in children]
         return devices.register_many(session, rows)
 
 

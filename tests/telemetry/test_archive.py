@@ -28,7 +28,11 @@ from chengyun.telemetry.repository import lake
 from tests.support import eventually
 from tests.telemetry.conftest import device, program, put
 
-ARCHIVE = "from chengyun.kernel.process import run_process; from chengyun.telemetry.archive import run_archive; run_process('archive', run_archive)"
+ARCHIVE = """
+from chengyun.kernel.process import run_process
+from chengyun.telemetry.archive import run_archive
+run_process("archive", run_archive)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -107,9 +111,8 @@ def test_late_readings_lie_in_the_files_of_their_own_day() -> None:
         eventually(lambda: len(stored()) == 3)
     assert stored("value, quality") == [(0, "good"), (3, "good"), (40, "late")]
     for file in lake.files(DeltaTable(lake.folder())):
-        inside = duckdb.execute(
-            "SELECT DISTINCT (time AT TIME ZONE 'Asia/Shanghai')::date FROM read_parquet(?)", [str(lake.folder() / file.path)]
-        )
+        query = "SELECT DISTINCT (time AT TIME ZONE 'Asia/Shanghai')::date FROM read_parquet(?)"
+        inside = duckdb.execute(query, [str(lake.folder() / file.path)])
         assert inside.fetchall() == [(file.day,)]
 
 
@@ -126,9 +129,8 @@ def test_many_small_files_become_one_sorted_file_with_the_same_readings(monkeypa
     finally:
         del os.environ["CHENGYUN_ARCHIVE_SMALL_FILES"]
         get_settings.cache_clear()
-    assert Counter(stored()) == Counter(
-        {(k, m, v): 12 if m == "fan" else 1 for k in "a b far".split() for m, v in [("fan", 1.0), *[("ch4", float(n)) for n in range(12)]]}
-    )
+    sent = Counter({(key, "ch4", float(n)): 1 for key in ("a", "b", "far") for n in range(12)})
+    assert Counter(stored()) == sent + Counter({(key, "fan", 1.0): 12 for key in ("a", "b", "far")})
     largest = max(lake.files(DeltaTable(lake.folder())), key=lambda f: f.size)
     order = duckdb.execute("SELECT device, metric, time FROM read_parquet(?)", [str(lake.folder() / largest.path)]).fetchall()
     assert order == sorted(order)

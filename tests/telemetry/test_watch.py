@@ -1,8 +1,11 @@
 """The watch on the real bus and database: what is sent has its effect once, whatever breaks in between."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 
+import orjson
 import psycopg
 import pytest
 
@@ -140,6 +143,9 @@ def test_a_device_registered_a_moment_ago_is_no_stranger(evaluator: Ledger) -> N
 
 
 def test_a_loss_is_told_and_the_watch_goes_on() -> None:
+    with program(lambda stop, health: run_watch(stop, health, Ledger())):
+        first = put(("a", {"values": {"ch4": 1}}))
+        eventually(lambda: committed() >= first)
     last = put(("a", {"values": {"ch4": 1}}), ("a", {"values": {"ch4": 2}}), ("a", {"values": {"ch4": 93}, "ts": now() + 5000}))
 
     async def drop() -> None:
@@ -154,3 +160,34 @@ def test_a_loss_is_told_and_the_watch_goes_on() -> None:
         assert "dropped 2 messages" in running.health.reasons["loss"]
     finally:
         running.end()
+
+
+WATCH = """
+from chengyun.kernel.process import run_process
+from chengyun.telemetry.watch import run_watch
+from tests.telemetry.conftest import Ledger
+run_process("watch", lambda stop, health: run_watch(stop, health, Ledger()))
+"""
+
+
+def test_killed_again_and_again_everything_has_its_effect_once(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHENGYUN_TELEMETRY_SNAPSHOT_SECONDS", "0.3")
+    client, start = device(services, "load"), now() - 3_600_000
+    expected: list[float] = []
+    for turn in range(6):
+        running = subprocess.Popen([sys.executable, "-c", WATCH], stderr=subprocess.DEVNULL)
+        for n in range(turn * 400, turn * 400 + 400):
+            value = 51 + n / 100 if n % 2 else 1.0
+            content = {"device": "gw1-2", "ts": start + n, "values": {"h2s": value}}
+            last = client.publish("cy/gw1/up", orjson.dumps(content), qos=1)
+            expected += [value] if value > 50 else []
+        eventually(lambda goal=len(expected) - 150: len(ledger_of("gw1-2")) >= goal, 20)
+        running.kill()
+        running.wait()
+    last.wait_for_publish(20)
+    judge = Ledger()
+    with program(lambda stop, health: run_watch(stop, health, judge)):
+        eventually(lambda: len(ledger_of("gw1-2")) >= len(expected), 20)
+        eventually(lambda: latest("gw1-2").get("h2s") == (expected[-1], "good"))
+    assert ledger_of("gw1-2") == expected
+    client.loop_stop()
