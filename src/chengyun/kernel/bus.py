@@ -235,15 +235,17 @@ async def run_consumer(bus: Bus, handler: Consumer, stop: asyncio.Event) -> None
 
 
 async def _subscribe(bus: Bus, handler: Consumer) -> JetStreamContext.PullSubscription:
+    # The bus allows no dots in such a name.
+    name = handler.name.replace(".", "-")
     config = ConsumerConfig(
-        durable_name=handler.name,
+        durable_name=name,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=30,
         max_ack_pending=50,
         filter_subjects=list(handler.subjects),
     )
     await bus.js.add_consumer(STREAM_EVENTS, config=config)
-    return await bus.js.pull_subscribe_bind(handler.name, STREAM_EVENTS)
+    return await bus.js.pull_subscribe_bind(name, STREAM_EVENTS)
 
 
 MAX_TRIES = 20

@@ -42,9 +42,7 @@ class Base(DeclarativeBase):
 class AreaBound:
     """A row that belongs to an area: seen and changed only by those whose scope covers its code."""
 
-    region_code: Mapped[str] = mapped_column(
-        CODE, doc="Division code of the place: 6 district, 9 street, 12 community or 15 unit grid"
-    )
+    region_code: Mapped[str] = mapped_column(CODE, doc="Division code of the place: 6 district, 9 street, 12 community or 15 unit grid")
 
 
 @dataclass(frozen=True)

@@ -79,9 +79,7 @@ class Problem(Exception):
             "status": self.status,
             "code": self.code,
             "detail": detail,
-            "errors": [
-                {"field": e.field, "code": e.code, "detail": sentence(e.code, lang, e.params)} for e in self.errors
-            ],
+            "errors": [{"field": e.field, "code": e.code, "detail": sentence(e.code, lang, e.params)} for e in self.errors],
             **self.extra,
         }
 

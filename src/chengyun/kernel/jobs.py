@@ -68,9 +68,7 @@ async def run_jobs(stop: asyncio.Event) -> None:
         try:
             app = build_app()
             async with app.open_async():
-                work = asyncio.create_task(
-                    app.run_worker_async(concurrency=4, install_signal_handlers=False, delete_jobs="successful")
-                )
+                work = asyncio.create_task(app.run_worker_async(concurrency=4, install_signal_handlers=False, delete_jobs="successful"))
                 ended = asyncio.create_task(stop.wait())
                 await asyncio.wait({work, ended}, return_when=asyncio.FIRST_COMPLETED)
                 ended.cancel()

@@ -75,9 +75,7 @@ def _run_sql(connection: Connection, names: list[str]) -> None:
 def _ensure_role(connection: Connection) -> None:
     exists = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :n"), {"n": APP_ROLE}).scalar()
     if not exists:
-        connection.exec_driver_sql(
-            f"DO $$ BEGIN CREATE ROLE {APP_ROLE} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
-        )
+        connection.exec_driver_sql(f"DO $$ BEGIN CREATE ROLE {APP_ROLE} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
     connection.exec_driver_sql(f"GRANT {APP_ROLE} TO CURRENT_USER")
 
 

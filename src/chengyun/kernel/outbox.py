@@ -83,9 +83,7 @@ async def relay_once(bus: Bus) -> int:
     waiting.set(len(rows))
     if not rows:
         return 0
-    acks = [
-        await bus.js.publish_async(row.subject, envelope(row), headers={"Nats-Msg-Id": str(row.id)}) for row in rows
-    ]
+    acks = [await bus.js.publish_async(row.subject, envelope(row), headers={"Nats-Msg-Id": str(row.id)}) for row in rows]
     await asyncio.gather(*(asyncio.wait_for(ack, 10) for ack in acks))
     await asyncio.to_thread(_forget, [row.position for row in rows])
     relayed.inc(len(rows))

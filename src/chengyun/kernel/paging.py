@@ -23,9 +23,7 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: str | None = Field(None, description="Pass as `cursor` for the next page; null on the last one")
-    estimated_total: int | None = Field(
-        None, description="Roughly how many rows there are; null when not known cheaply"
-    )
+    estimated_total: int | None = Field(None, description="Roughly how many rows there are; null when not known cheaply")
 
 
 def _plain(value: Any) -> Any:

@@ -29,21 +29,13 @@ class Settings(BaseSettings):
         default_factory=default_data_dir,
         description="Folder of all that the platform keeps: database, bus, readings, photos, logs.",
     )
-    config: Path | None = Field(
-        None, description="TOML file with settings; default `chengyun.toml` in the data folder."
-    )
+    config: Path | None = Field(None, description="TOML file with settings; default `chengyun.toml` in the data folder.")
 
     host: str = Field("127.0.0.1", description="Address on which the web client and the HTTP API listen.")
     port: int = Field(8420, ge=0, le=65535, description="Port of the web client and the HTTP API.")
-    public_url: str | None = Field(
-        None, description="Address by which browsers reach the platform, when it stands behind a proxy."
-    )
-    secure_cookies: bool = Field(
-        False, description="Mark cookies `Secure`; switch on wherever the platform is reached by HTTPS."
-    )
-    trusted_proxies: str = Field(
-        "127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas."
-    )
+    public_url: str | None = Field(None, description="Address by which browsers reach the platform, when it stands behind a proxy.")
+    secure_cookies: bool = Field(False, description="Mark cookies `Secure`; switch on wherever the platform is reached by HTTPS.")
+    trusted_proxies: str = Field("127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas.")
 
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL 15–18 to use (`postgresql://…`); without it an embedded server is started."
@@ -76,25 +68,17 @@ class Settings(BaseSettings):
     base_map_url: str | None = Field(
         None, description="Raster tiles below the city's own polygons, an XYZ template such as 天地图's WMTS address."
     )
-    packs_dir: Path | None = Field(
-        None, description="Folder of the city's own industry packs; default `packs` in the data folder."
-    )
+    packs_dir: Path | None = Field(None, description="Folder of the city's own industry packs; default `packs` in the data folder.")
 
     session_hours: float = Field(12.0, gt=0, description="Longest life of a log-in, in hours.")
-    session_idle_minutes: float = Field(
-        120.0, gt=0, description="A log-in ends after so many minutes without a request."
-    )
+    session_idle_minutes: float = Field(120.0, gt=0, description="A log-in ends after so many minutes without a request.")
     lockout_attempts: int = Field(5, ge=1, description="Wrong passwords in a row after which an account is locked.")
     lockout_minutes: float = Field(5.0, gt=0, description="How long the first lock lasts; it doubles each time.")
 
-    max_body_bytes: int = Field(
-        2_000_000, ge=1024, description="Largest request body, in bytes, except for photos and files."
-    )
+    max_body_bytes: int = Field(2_000_000, ge=1024, description="Largest request body, in bytes, except for photos and files.")
     max_photo_bytes: int = Field(12_000_000, ge=1024, description="Largest photo that may be uploaded, in bytes.")
 
-    log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line that is logged."
-    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line that is logged.")
     health_port: int = Field(
         0,
         ge=0,
