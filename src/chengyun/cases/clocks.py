@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from chengyun.cases.models import CaseLimit, CaseRecord
+from chengyun.cases.models import CaseRecord
 from chengyun.cases.schemas import Deadline
 from chengyun.cases.workflow import ENDS, STAGES, Clock, Edge, Operation, State
 from chengyun.kernel.clock import SHANGHAI
@@ -43,6 +43,22 @@ class Limit:
     unit: TimeUnit
 
 
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """A row of `case_limit`, without the weight of the ORM."""
+
+    stage: str
+    urgency: str
+    edition: str
+    class_kind: str
+    class_code: str
+    area_code: str
+    amount: float
+    unit: str
+    valid_from: date
+    valid_to: date | None
+
+
 @dataclass(frozen=True)
 class Matter:
     """What decides which limits hold for a case."""
@@ -54,7 +70,7 @@ class Matter:
     region_code: str
 
 
-def choose(rows: Iterable[CaseLimit], stage: str, matter: Matter, day: date) -> Limit | None:
+def choose(rows: Iterable[LimitRow], stage: str, matter: Matter, day: date) -> Limit | None:
     """The most particular limit of a stage: of the class before all classes, of the narrower area, of the urgency, the latest."""
     fitting = [row for row in rows if row.stage == stage and _fits(row, matter, day)]
     if not fitting:
@@ -63,7 +79,7 @@ def choose(rows: Iterable[CaseLimit], stage: str, matter: Matter, day: date) -> 
     return Limit(best.amount, TimeUnit(best.unit))
 
 
-def _fits(row: CaseLimit, matter: Matter, day: date) -> bool:
+def _fits(row: LimitRow, matter: Matter, day: date) -> bool:
     if row.valid_from > day or (row.valid_to is not None and row.valid_to <= day):
         return False
     if row.urgency not in ("", matter.urgency) or not matter.region_code.startswith(row.area_code):
@@ -81,7 +97,7 @@ def matter_of(record: CaseRecord) -> Matter:
     return Matter(record.urgency, record.edition, record.class_kind, record.class_code, record.region_code)
 
 
-def moved(record: CaseRecord, line: Edge, now: datetime, cal: WorkCalendar, limits: Sequence[CaseLimit]) -> dict[str, Any]:
+def moved(record: CaseRecord, line: Edge, now: datetime, cal: WorkCalendar, limits: Sequence[LimitRow]) -> dict[str, Any]:
     """Columns of state, times and clocks after a step along a line of the table."""
     target = line.target
     handling = effect(line.clock, record, now, cal)
@@ -100,7 +116,7 @@ def moved(record: CaseRecord, line: Edge, now: datetime, cal: WorkCalendar, limi
     return {**values, **stage, "due_at": first_due(target, stage["stage_due_at"], due, record.due_at)}
 
 
-def start_stage(state: State, limits: Sequence[CaseLimit], matter: Matter, now: datetime, cal: WorkCalendar) -> dict[str, Any]:
+def start_stage(state: State, limits: Sequence[LimitRow], matter: Matter, now: datetime, cal: WorkCalendar) -> dict[str, Any]:
     """Columns of the clock of the stage that a state waits for; none where no limit is set."""
     limit = None if state in ENDS else choose(limits, STAGES[state], matter, day_of(now))
     if limit is None:

@@ -9,19 +9,22 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from chengyun.cases.clocks import LimitRow
 from chengyun.cases.models import CaseLimit, CasePolicy, CaseRoute
 
+_LIMITS = select(*[getattr(CaseLimit, name) for name in LimitRow.__slots__])
 
-def limits(session: Session, stages: Iterable[str], edition: str | None, kind: str | None, code: str | None) -> list[CaseLimit]:
+
+def limits(session: Session, stages: Iterable[str], edition: str | None, kind: str | None, code: str | None) -> list[LimitRow]:
     """Rows of some stages that hold for all classes or for this one."""
     own = and_(CaseLimit.edition == edition, CaseLimit.class_kind == kind, CaseLimit.class_code == code)
-    stmt = select(CaseLimit).where(CaseLimit.stage.in_(list(stages)), or_(CaseLimit.class_code == "", own))
-    return list(session.scalars(stmt))
+    stmt = _LIMITS.where(CaseLimit.stage.in_(list(stages)), or_(CaseLimit.class_code == "", own))
+    return [LimitRow(*row) for row in session.execute(stmt)]
 
 
-def all_limits(session: Session) -> list[CaseLimit]:
+def all_limits(session: Session) -> list[LimitRow]:
     """All limits."""
-    return list(session.scalars(select(CaseLimit)))
+    return [LimitRow(*row) for row in session.execute(_LIMITS)]
 
 
 def routes(session: Session) -> list[CaseRoute]:

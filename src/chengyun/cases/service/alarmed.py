@@ -6,6 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from chengyun.alarms import service as alarms
+from chengyun.alarms.repository import lists as alarm_lists
 from chengyun.cases.clocks import Limit
 from chengyun.cases.models import CasePolicy, CaseRecord
 from chengyun.cases.repository import records, rules
@@ -38,15 +40,13 @@ def follow(session: Session, kind: str, alarm: dict[str, Any], region_code: str)
 
 def open_by_hand(session: Session, actor: Actor, alarm_id: UUID, body: OpenIn) -> CaseRecord:
     """Open a case for an alarm because an officer says so; refuses a second one."""
-    from chengyun.alarms import service as alarms
-
-    alarm = alarms.get(session, alarm_id)
-    if alarm is None:
+    found = alarm_lists.one(session, alarm_id)
+    if found is None:
         raise Problem("object.not_found")
+    said, region_code = _said(found)
     before = records.by_alarm(session, alarm_id)
     if before is not None:
         raise Problem("case.alarm_taken", number=before.number, extra={"case_id": str(before.id)})
-    said = alarms.event_data(session, alarm)
     policy = rules.policy(session, str(said["rule"]))
     new = _by_policy(policy) if policy else intake.NewCase("alarm", "", "", "")
     if body.class_ is not None:
@@ -55,7 +55,15 @@ def open_by_hand(session: Session, actor: Actor, alarm_id: UUID, body: OpenIn) -
     if new.class_ is None:
         raise Problem("case.class_needed", field="class")
     new = replace(new, title=body.title or new.title, description=body.description, urgency=body.urgency or new.urgency)
-    return _open(session, actor, said, alarm.region_code, new)
+    return _open(session, actor, said, region_code, new)
+
+
+def _said(found: alarm_lists.Joined) -> tuple[dict[str, Any], str]:
+    """An alarm in the words of its events, and its area."""
+    alarm, _, device_name, *_ = found
+    names = ("id", "device_id", "rule_version", "level", "metric", "value", "unit", "threshold", "lon", "lat")
+    said = {name: getattr(alarm, name) for name in names}
+    return said | {"rule": alarm.rule_key, "device_name": device_name}, alarm.region_code
 
 
 def _by_policy(policy: CasePolicy) -> intake.NewCase:
@@ -90,8 +98,6 @@ def _open(session: Session, actor: Actor, alarm: dict[str, Any], region_code: st
     )
     said = {"alarm_state": {name: alarm.get(name) for name in ("rule", "rule_version", "level", "metric", "value", "unit", "threshold")}}
     record = intake.open_case(session, actor, full, uuid7(), said)
-    from chengyun.alarms import service as alarms
-
     alarms.attach_case(session, alarm_id, record.id)
     return record
 
@@ -112,8 +118,8 @@ _SAID = {"raised": "报警再次触发", "level": "报警级别变为{level}", "
 
 def _note(session: Session, record: CaseRecord, kind: str, alarm: dict[str, Any]) -> None:
     line = edge(State(record.state), Operation.NOTE)
-    if line is None or record.ended_at is not None:
-        return
+    if line is None:
+        raise AssertionError("a note is possible in every state")
     note = _SAID[kind].format(level=LEVELS.get(int(alarm["level"]), ""))
     value = {name: alarm.get(name) for name in ("level", "value", "unit", "state")}
     steps.apply(session, record, line, PLATFORM, {}, {"note": note, "alarm": value})

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from chengyun.accounts import service as accounts
 from chengyun.cases import clocks, timeline
-from chengyun.cases.models import CaseLimit, CaseRecord
+from chengyun.cases.models import CaseRecord
 from chengyun.cases.repository import history, records, rules
 from chengyun.cases.schemas import ClassIn, HistoryCase, HistoryStep
 from chengyun.cases.service import intake
@@ -24,6 +25,7 @@ from chengyun.standards.codes import Edition, Kind
 from chengyun.standards.worktime import WorkCalendar
 
 _COLUMNS = tuple(column.key for column in CaseRecord.__table__.columns)
+_EMPTY: dict[str, Any] = dict.fromkeys(name for name in _COLUMNS if name not in ("rework_count", "send_back_count"))
 
 
 def import_history(session: Session, rows: Sequence[HistoryCase]) -> int:
@@ -94,14 +96,14 @@ class _Writer:
 
     def __init__(
         self,
-        limits: Sequence[CaseLimit],
+        limits: Sequence[clocks.LimitRow],
         calendars: dict[str, WorkCalendar],
         units: dict[UUID, tuple[str, list[UUID]]],
         name_of: Callable[[HistoryCase], str],
         serial_of: Callable[[datetime], int],
     ) -> None:
         self._general = [row for row in limits if row.class_code == ""]
-        self._of_class: dict[tuple[str, str, str], list[CaseLimit]] = {}
+        self._of_class: dict[tuple[str, str, str], list[clocks.LimitRow]] = {}
         for row in limits:
             if row.class_code:
                 self._of_class.setdefault((row.edition, row.class_kind, row.class_code), []).append(row)
@@ -117,7 +119,7 @@ class _Writer:
             self._step(number, row, record, step, limits)
         self.records.append(record)
 
-    def _first(self, row: HistoryCase, code: str, limits: Sequence[CaseLimit]) -> CaseRecord:
+    def _first(self, row: HistoryCase, code: str, limits: Sequence[clocks.LimitRow]) -> CaseRecord:
         new = intake.NewCase(
             source=row.source,
             title=row.title or f"{self._name_of(row)} · {row.address or code}"[:200],
@@ -133,20 +135,14 @@ class _Writer:
         )
         case_id, day = uuid7(), clocks.day_of(row.reported_at)
         serial = self._serial_of(row.reported_at)
-        record = CaseRecord(
-            **intake.columns_of(new, case_id, row.reported_at, limits, self._calendars[code]),
-            day=day,
-            serial=serial,
-            number=intake.number_of(day, serial),
-            event_count=0,
-            last_hash=timeline.START,
-            rework_count=0,
-            send_back_count=0,
-        )
+        values = _EMPTY | intake.columns_of(new, case_id, row.reported_at, limits, self._calendars[code])
+        values |= {"day": day, "serial": serial, "number": intake.number_of(day, serial), "event_count": 0, "last_hash": timeline.START}
+        # A plain object with the columns of a case: the ORM's watched attributes cost more than all else together.
+        record = cast(CaseRecord, SimpleNamespace(**values, rework_count=0, send_back_count=0))
         self._write(record, row.reported_at, Operation.REPORT, (None, State.REPORTED), row.reported_by, intake.facts(new))
         return record
 
-    def _step(self, number: int, row: HistoryCase, record: CaseRecord, step: HistoryStep, limits: Sequence[CaseLimit]) -> None:
+    def _step(self, number: int, row: HistoryCase, record: CaseRecord, step: HistoryStep, limits: Sequence[clocks.LimitRow]) -> None:
         line = edge(State(record.state), Operation(step.operation))
         if line is None:
             raise Problem("case.history", row=number, what=f"{step.operation} after {record.state}")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 import chengyun.cases.errors  # noqa: F401  (registers the sentences)
 from chengyun.cases import clocks, timeline
-from chengyun.cases.models import CaseLimit, CaseRecord
+from chengyun.cases.models import CaseRecord
 from chengyun.cases.repository import photos, records, rules
 from chengyun.cases.schemas import CaseIn, ClassIn
 from chengyun.cases.service import told
@@ -174,7 +174,7 @@ def first_values(session: Session, new: NewCase, case_id: UUID, now: datetime) -
     return columns_of(new, case_id, now, rows, standards.work_calendar(session, new.region_code))
 
 
-def columns_of(new: NewCase, case_id: UUID, now: datetime, rows: Sequence[CaseLimit], calendar: WorkCalendar) -> dict[str, Any]:
+def columns_of(new: NewCase, case_id: UUID, now: datetime, rows: Sequence[clocks.LimitRow], calendar: WorkCalendar) -> dict[str, Any]:
     """Columns of a new case by the limits and the calendar that hold for it."""
     class_ = new.class_
     matter = clocks.Matter(new.urgency, None, None, None, new.region_code)
