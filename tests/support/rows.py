@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, get_type_hints
 from uuid import UUID
 
 import psycopg
@@ -23,8 +24,6 @@ SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.re
 """
 _PLAIN = {
     "bool": "true",
-    "json": "{}",
-    "jsonb": "{}",
     "timestamptz": "2026-11-25 04:00:00+00",
     "timestamp": "2026-11-25 04:00:00",
     "date": "2026-11-25",
@@ -34,6 +33,13 @@ _PLAIN = {
     "box": "((106.58,29.57),(106.57,29.56))",
     "polygon": "((106.57,29.56),(106.58,29.56),(106.58,29.57))",
     "inet": "10.0.0.1",
+}
+# Words that only the API knows the choice of.
+_WORDS = {
+    ("case_photo", "phase"): "before",
+    ("case_record", "state"): "reported",
+    ("case_record", "source"): "alarm",
+    ("map_layer", "kind"): "point",
 }
 
 
@@ -57,12 +63,18 @@ class Maker:
             if name == "region_code":
                 found[name] = (self.region_code, kind)
             elif (needed and not given) or (base == "uuid" and not given):
-                found[name] = (allowed.get(name) or self._value(name, base, category, form, modifier, label), kind)
+                found[name] = (
+                    allowed.get(name) or _WORDS.get((table, name)) or self._value(table, name, base, category, form, modifier, label),
+                    kind,
+                )
         return found
 
-    def _value(self, name: str, base: str, category: str, form: str, modifier: int, label: str | None) -> str:
+    def _value(self, table: str, name: str, base: str, category: str, form: str, modifier: int, label: str | None) -> str:
+        lists = _lists()
         if form == "e":
             return str(label)
+        if base in ("json", "jsonb"):
+            return "[]" if (table, name) in lists else "{}"
         if base in _PLAIN:
             return _PLAIN[base]
         if base == "uuid":
@@ -79,6 +91,17 @@ class Maker:
             text = f"{self.number}x"
             return text[: modifier - 4] if 4 < modifier < len(text) + 4 else text
         raise AssertionError(f"no value is known for {name} of type {base}")
+
+
+@lru_cache(maxsize=1)
+def _lists() -> frozenset[tuple[str, str]]:
+    """Table and column of JSON that is a list by its declaration."""
+    found = set()
+    for mapper in Base.registry.mappers:
+        for name, kind in get_type_hints(mapper.class_).items():
+            if "list[" in str(kind):
+                found.add((str(mapper.local_table.name), name))
+    return frozenset(found)
 
 
 def _allowed(connection: psycopg.Connection[Any], table: str) -> dict[str, str]:
