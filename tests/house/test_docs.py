@@ -52,8 +52,12 @@ def emitted() -> set[str]:
 
 
 def test_each_event_is_documented() -> None:
+    from chengyun.cases.workflow import EDGES
+
     text = (DOCS / "events.md").read_text()
-    missing = {subject for subject in emitted() if f"`{subject}`" not in text}
+    # Those of cases are made from the table of operations, those of officers' clicks on alarms from the click.
+    made = {f"ev.case.{edge.event}" for edge in EDGES if edge.event} | {"ev.alarm.acknowledged"}
+    missing = {subject for subject in emitted() | made if f"`{subject}`" not in text}
     assert not missing
 
 
