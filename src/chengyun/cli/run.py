@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chengyun.cli.failures import Refused
-from chengyun.kernel import addresses
+from chengyun.kernel import addresses, stamp
 from chengyun.kernel.clock import ScaledClock
 from chengyun.kernel.embedded import (
     CannotStart,
@@ -66,7 +66,7 @@ def run_demo(*, speed: float, scale: str, port: int | None) -> None:
     def prepare(supervisor: Supervisor) -> None:
         nonlocal password
         password = kept_secret(settings.data_dir, "demo-password", lambda: new_token(9))
-        if not supervisor.stopping:
+        if not supervisor.stopping and not _has_demo_city(settings.data_dir, scale):
             say("Demo city: districts, people, devices, packs")
             OneShot("seed", settings.data_dir, arguments=["seed-demo", "--scale", scale]).run()
 
@@ -76,6 +76,15 @@ def run_demo(*, speed: float, scale: str, port: int | None) -> None:
     with_sim = [["sim", "--scale", scale]]
     os.environ.update(_demo_clock(settings, speed))
     _run(settings, say, prepare=prepare, ready=ready, clients=with_sim, speed=speed)
+
+
+def _has_demo_city(data_dir: Path, scale: str) -> bool:
+    """Whether this very code has loaded the demo city into this folder."""
+    try:
+        content = json.loads(plan_file(data_dir).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(content.get("scale") == scale and content.get("stamp") == stamp.of_code())
 
 
 def _run(
@@ -96,8 +105,9 @@ def _run(
         stack.callback(_farewell, supervisor, say)
         _start_services(settings, supervisor, say, stack)
         if not supervisor.stopping:
-            say("Database: tables of this version")
-            OneShot("migrate", data_dir, arguments=["migrate"]).run()
+            if stamp.read(addresses.database_url()) != stamp.of_code():
+                say("Database: tables of this version")
+                OneShot("migrate", data_dir, arguments=["migrate"]).run()
             prepare(supervisor)
         if not supervisor.stopping:
             say(f"Programs: {', '.join(_PROGRAMS)}")
@@ -188,6 +198,11 @@ def web_address(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
+def plan_file(data_dir: Path) -> Path:
+    """What the simulator is told: devices, people and their passwords."""
+    return data_dir / "secrets" / "sim.json"
+
+
 def _demo_file(data_dir: Path) -> Path:
     return data_dir / "demo.json"
 
@@ -248,7 +263,7 @@ def run_simulator(*, scale: str) -> None:
 
 def _plan(data_dir: Path) -> Plan:
     try:
-        return Plan.read(data_dir / "secrets" / "sim.json")
+        return Plan.read(plan_file(data_dir))
     except (OSError, ValueError, KeyError, TypeError):
         raise Refused("there is no demo city in this data folder; `chengyun demo` makes one") from None
 

@@ -8,6 +8,7 @@ from alembic.config import Config
 from procrastinate.schema import SchemaManager
 from sqlalchemy import Connection, create_engine, text
 
+from chengyun.kernel import stamp
 from chengyun.kernel.db import APP_ROLE, Base, sqlalchemy_url
 
 _LOCK = 0x6368656E67
@@ -33,6 +34,8 @@ def upgrade(url: str) -> None:
             _grant(connection)
             _run_sql(connection, sorted(p.name for p in _sql_folder().iterdir() if p.name.endswith(".sql")))
             protect(connection)
+            for statement in stamp.statements():
+                connection.exec_driver_sql(statement)
     finally:
         engine.dispose()
 

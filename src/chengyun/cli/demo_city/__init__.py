@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from chengyun.accounts import service as accounts
 from chengyun.cli.demo_city import history, people, places
+from chengyun.cli.failures import Refused
 from chengyun.devices import service as devices
 from chengyun.devices.service import NewDevice
+from chengyun.kernel import stamp
 from chengyun.kernel.db import Scope, transaction
 from chengyun.kernel.embedded.secrets import private_folder, write_private
 from chengyun.kernel.settings import get_settings
@@ -35,18 +37,21 @@ def seed(scale: str, password: str) -> None:
         regions.seed(session)
         accounts.seed(session)
         packs.apply_builtin(session)
-    if _is_loaded(plan, scale):
-        return
-    with transaction(Scope.everything()) as session:
-        content = _load(session, scale, password)
-    write_private(plan, json.dumps(content, ensure_ascii=False))
+    content = _loaded(plan, scale)
+    if content is None:
+        with transaction(Scope.everything()) as session:
+            content = _load(session, scale, password)
+    write_private(plan, json.dumps({**content, "stamp": stamp.of_code()}, ensure_ascii=False))
 
 
-def _is_loaded(plan: Path, scale: str) -> bool:
+def _loaded(plan: Path, scale: str) -> dict[str, Any] | None:
     try:
-        return bool(json.loads(plan.read_text())["scale"] == scale)
-    except (OSError, ValueError, KeyError):
-        return False
+        content = json.loads(plan.read_text())
+    except (OSError, ValueError):
+        return None
+    if content.get("scale") != scale:
+        raise Refused(f"this data folder holds the demo city of scale {content.get('scale')}; CHENGYUN_DATA_DIR names another folder")
+    return dict(content)
 
 
 def _load(session: Session, scale: str, password: str) -> dict[str, Any]:
