@@ -138,7 +138,7 @@ class Filter:
         if self.gateway_id:
             found.append("d.gateway_id = %(gateway)s")
         if self.ranges is not None:
-            found.append('d.region_code COLLATE "C" <@ %(ranges)s::code_multirange')
+            found.append('d.region_code::text COLLATE "C" <@ %(ranges)s::code_multirange')
             values["ranges"] = "{" + ",".join(f"[{low},{high})" for low, high in self.ranges) + "}"
             found.append("d.region_code >= %(low)s AND d.region_code < %(high)s")
             values |= {"low": self.ranges[0][0] if self.ranges else "", "high": self.ranges[-1][1] if self.ranges else ""}

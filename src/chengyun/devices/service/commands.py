@@ -27,6 +27,7 @@ SUBJECTS = {
     "timed_out": "ev.device.command.timed_out",
 }
 _LONGEST_TEXT = 400
+_LARGEST = 2**53
 _TOLD = ("id", "device_id", "device_key", "command", "arguments", "state", "alarm_id", "message")
 
 
@@ -114,7 +115,8 @@ def _check(spec: ArgumentSpec, value: Any) -> list[FieldError]:
     if spec.kind == "boolean":
         return [] if isinstance(value, bool) else [kind]
     if spec.kind == "number":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        # Beyond 2^53 a whole number is not exact any more on its way.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
             return [kind]
         size = float(value)
     else:

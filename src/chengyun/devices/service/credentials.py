@@ -1,11 +1,13 @@
 """Secrets of devices: issued, changed without cutting anybody off, revoked, checked."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from chengyun.devices.repository import credentials as repository
+from chengyun.devices.schemas import DEVICE_KEY
 from chengyun.devices.service.registry import require
 from chengyun.kernel import clock
 from chengyun.kernel.db import Scope, raw_transaction
@@ -17,10 +19,13 @@ from chengyun.kernel.security import new_token, same, token_digest
 
 MOST_VALID = 5
 """Secrets of one device that may be valid at once."""
+_KEY = re.compile(DEVICE_KEY.replace("$", r"\Z"), re.ASCII)
 
 
 def check_secret(key: str, secret: str) -> bool:
     """Whether a device in service has this secret; in a transaction of its own over the whole city."""
+    if not _KEY.match(key):
+        return False
     with raw_transaction(Scope.everything()) as connection:
         stored = repository.digests(connection, key)
     return matches(stored, secret)
@@ -28,6 +33,8 @@ def check_secret(key: str, secret: str) -> bool:
 
 def matches(stored: list[bytes], secret: str) -> bool:
     """Whether one of some digests is that of a secret; each is compared, in constant time."""
+    if not secret.isascii():
+        return False
     given = token_digest(secret)
     return sum(same(digest, given) for digest in stored) > 0
 
@@ -37,6 +44,8 @@ def may_enter(key: str, secret: str, client_id: str) -> bool:
 
     An id that is another device's key (or begins with it and a colon) would push that device off the bus: refused.
     """
+    if not _KEY.match(key) or not client_id.isprintable():
+        return False
     with raw_transaction(Scope.everything()) as connection:
         stored = repository.digests(connection, key)
         foreign = client_id != key and bool(stored) and repository.other_device(connection, key, client_id)
