@@ -220,7 +220,7 @@ def test_closing_needs_a_reason_and_the_alarm_stays_closed_until_the_condition_h
     assert (refused.status_code, refused.json()["code"], refused.json()["errors"][0]["field"]) == (422, "alarm.reason_needed", "reason")
     assert chief.post(path, json={"reason": "传感器校准"}).json()["state"] == "closed"
     assert worst("T005") is None
-    watch.read("T005", 120.0, 1)
+    watch.read("T005", 90.0, 1)
     watch.read("T005", 30.0, 2)
     assert [a["state"] for a in alarms(chief, "T005")] == ["closed"]
     watch.read("T005", 1.0, 3)

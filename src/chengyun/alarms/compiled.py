@@ -174,8 +174,9 @@ def _rate(rule: Rule, memory: Memory, rows: Int64s, times: Int64s, values: Float
     pick = np.argmin(oldest, axis=0)
     column = np.arange(len(rows))
     known = within.any(axis=0)
-    span = np.where(known, times - np.where(known, ring_times[pick, column], 0), 1)
-    rate = np.where(known & (span > 0), (values - ring_values[pick, column]) / np.maximum(span, 1) * 60_000, 0.0)
+    # Two readings close to each other say little: the change counts as spread over half the window at least.
+    span = np.maximum(np.where(known, times - np.where(known, ring_times[pick, column], 0), 1), max(window // 2, 1))
+    rate = np.where(known, (values - ring_values[pick, column]) / span * 60_000, 0.0)
     due = times - ring_times.max(axis=0, initial=NEVER, where=ring_times != NEVER) >= window // (RING - 1)
     due |= ~(ring_times != NEVER).any(axis=0)
     place = np.argmin(ring_times, axis=0)

@@ -20,9 +20,10 @@ def explain(spec: RuleSpec, level: int, metric: str, unit: str, value: float | N
         hold = f",持续 {number(spec.hold_seconds)} 秒" if chinese else f" for {number(spec.hold_seconds)} s"
     back = _back(spec, unit, chinese=chinese)
     seen = f"{number(value)} {unit}".strip()
+    article = "an" if colour == "orange" else "a"
     if chinese:
         return f"{condition}{hold},即为{colour}报警;本次为 {seen}。{back}"
-    return f"{condition}{hold}: a {colour} alarm. It was {seen}. {back}".strip()
+    return f"{condition}{hold}: {article} {colour} alarm. It was {seen}. {back}".strip()
 
 
 def _condition(spec: RuleSpec, level: int, metric: str, unit: str, *, chinese: bool) -> str:

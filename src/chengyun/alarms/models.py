@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from chengyun.kernel.db import AreaBound, Base
 
 KEY = String(80, collation="C")
+OPEN = "state IN ('raised', 'acknowledged')"
 
 
 class AlarmRule(Base):
@@ -65,8 +66,10 @@ class Alarm(AreaBound, Base):
         CheckConstraint("level BETWEEN 1 AND 4", name="level"),
         CheckConstraint("state IN ('raised', 'acknowledged', 'cleared', 'closed')", name="state"),
         Index("uq_alarm_open", "device_id", "rule_key", unique=True, postgresql_where=text("state <> 'closed'")),
-        Index("ix_alarm_open", "level", "raised_at", "id", postgresql_where=text("state IN ('raised', 'acknowledged')")),
-        Index("ix_alarm_list", "level", "raised_at", "id"),
+        Index(
+            "ix_alarm_open", "level", text("raised_at DESC"), text("id DESC"), postgresql_where=text("state IN ('raised', 'acknowledged')")
+        ),
+        Index("ix_alarm_list", "level", text("raised_at DESC"), text("id DESC")),
         Index("ix_alarm_device_id_raised_at", "device_id", "raised_at"),
         Index("ix_alarm_cleared", "cleared_at", postgresql_where=text("state = 'cleared'")),
         Index("ix_alarm_storm_id", "storm_id", postgresql_where=text("storm_id IS NOT NULL")),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -39,6 +40,7 @@ def put_rules(session: Session, pack: str, specs: Sequence[RuleSpec]) -> list[st
     versions = rules.last_versions(session, changed)
     rules.add(session, [_row(pack, wanted[key], versions.get(key, 0) + 1, now) for key in changed])
     if gone:
+        session.flush()
         settle.close_of_rules(raw(session), gone, now)
     return [*changed, *gone]
 
@@ -92,6 +94,12 @@ def attach_case(session: Session, alarm_id: UUID, case_id: UUID) -> bool:
     return done
 
 
+def event_data(session: Session, alarm: Alarm) -> dict[str, Any]:
+    """What events say of an alarm, for rooms above that act on one."""
+    device = writing.devices(raw(session), [alarm.device_id])[alarm.device_id]
+    return writer.event_data(alarm, device)
+
+
 def _log(session: Session, alarm: Alarm, kind: str, actor: str, text: str) -> None:
     session.add(
         AlarmEvent(
@@ -102,7 +110,10 @@ def _log(session: Session, alarm: Alarm, kind: str, actor: str, text: str) -> No
 
 
 def _held(session: Session, alarm_id: UUID, revision: int | None) -> Alarm:
-    """An alarm to be changed; refused when somebody else was first."""
+    """An alarm to be changed; refused when somebody else was first. The device is held before its alarms, as the watch does."""
+    device_id = lists.device_of(session, alarm_id)
+    if device_id is not None:
+        writing.held_devices(raw(session), [device_id])
     alarm = lists.held(session, alarm_id)
     if alarm is None:
         raise Problem("object.not_found")
@@ -143,10 +154,7 @@ def _done(session: Session, actor: Actor, alarm: Alarm, what: str, text: str) ->
     alarm.revision += 1
     _log(session, alarm, what, actor.name, text)
     session.flush()
-    connection = raw(session)
-    writer.refresh_worst(connection, [alarm.device_id])
-    device = writing.devices(connection, [alarm.device_id])[alarm.device_id]
-    data = writer.event_data(alarm, device)
-    emit(session, f"ev.alarm.{what}", data, alarm.region_code)
+    writer.set_worst(raw(session), [alarm.device_id])
+    emit(session, f"ev.alarm.{what}", event_data(session, alarm), alarm.region_code)
     audit(session, actor, f"alarm.{what}", "alarm", alarm.id, {"text": text} if text else {}, alarm.region_code)
     return alarm

@@ -22,10 +22,10 @@ def sweep(connection: Connection, silence: Sequence[Rule], now: datetime) -> Non
 def _silent(connection: Connection, rule: Rule, now: datetime) -> list[writer.Finding]:
     limits = sorted(((float(level.threshold or 0), level.level) for level in rule.spec.levels), reverse=True)
     found = []
-    for device_id, last_seen, old in writing.silent(connection, rule.key, rule.spec.model, limits[-1][0], now):
+    for device_id, last_seen, old, closed in writing.silent(connection, rule.key, rule.spec.model, limits[-1][0], now):
         seconds = (now - last_seen).total_seconds()
         new = next((level for limit, level in limits if seconds >= limit), 0)
-        if new != old:
+        if new != old and not (closed is not None and new >= closed):
             levels = [level.model_dump(exclude_none=True) for level in rule.spec.levels]
             inputs: dict[str, Any] = {"last_seen": last_seen.isoformat(), "levels": levels}
             found.append(writer.Finding(rule, device_id, None, "s", old, new, now, round(max(seconds, 0.0)), inputs, 0))
@@ -41,14 +41,17 @@ def close_quiet(connection: Connection, now: datetime) -> int:
 
 def close_of_rules(connection: Connection, keys: Sequence[str], now: datetime) -> int:
     """Close the alarms of rules that are no longer in force."""
-    return _close(connection, writing.OF_RULES, {"rules": list(keys)}, now, "规则已停用 rule ended")
+    closed = 0
+    while more := _close(connection, writing.OF_RULES, {"rules": list(keys)}, now, "规则已停用 rule ended"):
+        closed += more
+    return closed
 
 
 def _close(connection: Connection, condition: str, values: dict[str, Any], now: datetime, reason: str) -> int:
-    rows = writing.close_where(connection, condition, values, now, reason)
+    known = writing.held_devices(connection, writing.devices_where(connection, condition, values))
+    rows = writing.close_where(connection, condition, values, list(known), now, reason) if known else []
     if rows:
-        known = writing.devices(connection, list({row.device_id for row in rows}))
         writing.add_events(connection, [(row.id, row.region_code, now, "closed", row.level, None, reason) for row in rows])
-        writer.refresh_worst(connection, {row.device_id for row in rows})
+        writer.set_worst(connection, {row.device_id for row in rows})
         emit_many(connection, [("ev.alarm.closed", writer.event_data(row, known[row.device_id]), row.region_code) for row in rows])
     return len(rows)

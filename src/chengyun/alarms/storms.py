@@ -73,3 +73,8 @@ def end(connection: Connection, now: datetime) -> Events:
     """End storms in which nothing has joined for some minutes."""
     calm = now - timedelta(minutes=get_settings().alarm_storm_calm_minutes)
     return [event(storm, "ended") for storm in writing.end_storms(connection, now, calm)]
+
+
+def forget() -> None:
+    """Count alarms anew, as after a restart."""
+    _recent.clear()

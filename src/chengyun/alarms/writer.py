@@ -77,9 +77,11 @@ class _Outcome:
     """What a batch of findings comes to."""
 
     rows: dict[tuple[UUID, str], Row]
-    known: set[UUID]
+    stored: set[UUID]
+    devices: dict[UUID, Device]
+    closed: dict[tuple[UUID, str], int]
     events: list[tuple[UUID, str, datetime, str, int | None, float | None, str]]
-    told: list[tuple[str, Row]]
+    told: list[tuple[UUID, str, dict[str, Any], str]]
     raised: dict[UUID, Row]
     orders: list[tuple[Rule, Row, str, int]]
     changed: dict[UUID, Row]
@@ -89,34 +91,36 @@ def write(connection: Connection, findings: Sequence[Finding]) -> None:
     """Apply findings in their order."""
     if not findings:
         return
-    known = writing.devices(connection, list({f.device_id for f in findings}))
-    rows = writing.not_closed(connection, list({(f.device_id, f.rule.key) for f in findings}))
-    outcome = _Outcome(rows, {row.id for row in rows.values()}, [], [], {}, [], {})
+    devices_of = writing.held_devices(connection, {f.device_id for f in findings})
+    pairs = list({(f.device_id, f.rule.key) for f in findings})
+    rows = writing.not_closed(connection, pairs)
+    closed = writing.closed_while_lasting(connection, [pair for pair in pairs if pair not in rows])
+    outcome = _Outcome(rows, {row.id for row in rows.values()}, devices_of, closed, [], [], {}, [], {})
     for finding in findings:
-        if finding.device_id in known:
-            _apply(outcome, finding, known[finding.device_id])
+        if finding.device_id in devices_of:
+            _apply(outcome, finding)
     quiet, storm_events = storms.join(connection, list(outcome.raised.values()), clock.now())
     changed = outcome.changed.values()
-    writing.insert(connection, [row for row in changed if row.id not in outcome.known])
-    writing.update(connection, [row for row in changed if row.id in outcome.known])
+    writing.insert(connection, [row for row in changed if row.id not in outcome.stored])
+    writing.update(connection, [row for row in changed if row.id in outcome.stored])
     writing.add_events(connection, outcome.events)
-    refresh_worst(connection, {row.device_id for row in changed})
-    told = [(subject, row) for subject, row in outcome.told if row.id not in quiet]
-    emit_many(connection, [(f"ev.alarm.{what}", event_data(row, known[row.device_id]), row.region_code) for what, row in told])
+    set_worst(connection, {row.device_id for row in changed})
+    emit_many(connection, [(subject, data, region) for alarm, subject, data, region in outcome.told if alarm not in quiet])
     emit_many(connection, storm_events)
     _give_orders(connection, outcome.orders)
 
 
-def _apply(outcome: _Outcome, finding: Finding, device: Device) -> None:
+def _apply(outcome: _Outcome, finding: Finding) -> None:
     key = (finding.device_id, finding.rule.key)
     row = outcome.rows.get(key)
     if finding.new == 0:
         if row is not None and row.state in ("raised", "acknowledged"):
             _clear(outcome, finding, row)
     elif row is None:
-        # A level that changes without an open alarm: somebody closed it, and it stays closed until the condition has gone.
-        if finding.old == 0:
-            outcome.rows[key] = row = _new(finding, device)
+        # A level that changes without an open alarm: somebody closed it while its condition lasted. It stays closed until the
+        # condition has gone, unless it becomes more severe than what that officer saw.
+        if finding.old == 0 or finding.new < outcome.closed.get(key, 9):
+            outcome.rows[key] = row = _new(finding, outcome.devices[finding.device_id])
             _raise(outcome, finding, row, from_level=0)
     elif row.state == "cleared":
         row.recurrences += 1
@@ -169,7 +173,7 @@ def _clear(outcome: _Outcome, finding: Finding, row: Row) -> None:
 def _note(outcome: _Outcome, finding: Finding, row: Row, what: str) -> None:
     outcome.changed[row.id] = row
     outcome.events.append((row.id, row.region_code, finding.time, what, finding.new or None, finding.value, ""))
-    outcome.told.append((what, row))
+    outcome.told.append((row.id, f"ev.alarm.{what}", event_data(row, outcome.devices[row.device_id]), row.region_code))
 
 
 def event_data(row: Row | Alarm, device: Device) -> dict[str, Any]:
@@ -181,8 +185,9 @@ def event_data(row: Row | Alarm, device: Device) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def refresh_worst(connection: Connection, device_ids: Iterable[UUID]) -> None:
-    """Bring the most severe level that devices carry up to date."""
+def set_worst(connection: Connection, device_ids: Iterable[UUID]) -> None:
+    """Bring the most severe level that devices carry up to date. They are held: two who change alarms of one device at the same
+    time would not see each other's."""
     devices.set_worst_levels(connection, writing.worst_levels(connection, sorted(device_ids)))
 
 

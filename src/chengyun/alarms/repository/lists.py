@@ -68,6 +68,11 @@ def one(session: Session, alarm_id: UUID) -> Joined | None:
     return cast(Joined | None, session.execute(_joined().where(Alarm.id == alarm_id)).one_or_none())
 
 
+def device_of(session: Session, alarm_id: UUID) -> UUID | None:
+    """The device of an alarm in the caller's area."""
+    return session.scalar(select(Alarm.device_id).where(Alarm.id == alarm_id))
+
+
 def held(session: Session, alarm_id: UUID) -> Alarm | None:
     """One alarm, to be changed."""
     return session.get(Alarm, alarm_id, with_for_update=True, populate_existing=True)

@@ -76,6 +76,25 @@ def devices(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Device]:
     return {row[0]: Device(*row) for row in rows}
 
 
+def held_devices(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Device]:
+    """Devices by identity, held until the end of the transaction: who changes alarms of a device does so alone."""
+    rows = connection.execute(
+        "SELECT id, key, name, region_code, lon, lat FROM device WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(ids),)
+    )
+    return {row[0]: Device(*row) for row in rows}
+
+
+def closed_while_lasting(connection: Connection, pairs: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], int]:
+    """Level of the last alarm of pairs of device and rule, where somebody closed it before it had cleared."""
+    rows = connection.execute(
+        "SELECT DISTINCT ON (a.device_id, a.rule_key) a.device_id, a.rule_key, a.level, a.cleared_at IS NULL"
+        "  FROM unnest(%s::uuid[], %s::text[]) u(device_id, rule_key) JOIN alarm a USING (device_id, rule_key)"
+        " WHERE a.state = 'closed' ORDER BY a.device_id, a.rule_key, a.raised_at DESC, a.id DESC",
+        ([d for d, _ in pairs], [r for _, r in pairs]),
+    )
+    return {(row[0], row[1]): row[2] for row in rows if row[3]}
+
+
 def not_closed(connection: Connection, pairs: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], Row]:
     """Alarms of pairs of device and rule that are not closed, held until the end of the transaction."""
     rows = connection.execute(
@@ -170,31 +189,40 @@ def end_storms(connection: Connection, now: datetime, calm_before: datetime) -> 
     return [Storm(*row) for row in rows]
 
 
-def silent(connection: Connection, rule_key: str, model: str, least_seconds: float, now: datetime) -> list[tuple[UUID, datetime, int]]:
+def silent(
+    connection: Connection, rule_key: str, model: str, least_seconds: float, now: datetime
+) -> list[tuple[UUID, datetime, int, int | None]]:
     """Devices of a model that are silent for so long or have an open alarm of silence: identity, last heard, level now.
 
-    A device whose alarm was closed by a person since it was last heard is left alone until it speaks again.
+    Last, the level at which a person closed the alarm since the device was heard, for it is not raised again by that.
     """
     rows = connection.execute(
-        "SELECT d.id, s.last_seen, CASE WHEN a.state IN ('raised', 'acknowledged') THEN a.level ELSE 0 END"
+        "SELECT d.id, s.last_seen, CASE WHEN a.state IN ('raised', 'acknowledged') THEN a.level ELSE 0 END,"
+        "       (SELECT min(c.level) FROM alarm c WHERE a.id IS NULL AND c.device_id = d.id AND c.rule_key = %(rule)s"
+        "        AND c.state = 'closed' AND c.cleared_at IS NULL AND c.raised_at > s.last_seen)"
         "  FROM device d JOIN device_state s ON s.device_id = d.id"
         "  LEFT JOIN alarm a ON a.device_id = d.id AND a.rule_key = %(rule)s AND a.state <> 'closed'"
         " WHERE d.model_key = %(model)s AND d.retired_at IS NULL AND s.last_seen IS NOT NULL"
-        "   AND (s.last_seen <= %(now)s - make_interval(secs => %(least)s) OR a.state IN ('raised', 'acknowledged'))"
-        "   AND NOT EXISTS (SELECT 1 FROM alarm c WHERE c.device_id = d.id AND c.rule_key = %(rule)s AND c.state = 'closed'"
-        "                   AND a.id IS NULL AND c.closed_at > s.last_seen)",
+        "   AND (s.last_seen <= %(now)s - make_interval(secs => %(least)s) OR a.state IN ('raised', 'acknowledged'))",
         {"rule": rule_key, "model": model, "now": now, "least": least_seconds},
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-def close_where(connection: Connection, condition: str, values: dict[str, Any], now: datetime, reason: str) -> list[Row]:
-    """Close alarms that are not closed and meet a condition of this room's own; at most a few thousand at once."""
+def devices_where(connection: Connection, condition: str, values: dict[str, Any]) -> set[UUID]:
+    """Devices with alarms that are not closed and meet a condition of this room's own; a few thousand at most."""
+    statement = f"SELECT a.device_id FROM alarm a WHERE a.state <> 'closed' AND {condition} ORDER BY a.id LIMIT 5000"  # noqa: S608
+    return {row[0] for row in connection.execute(statement, values)}
+
+
+def close_where(
+    connection: Connection, condition: str, values: dict[str, Any], held: Sequence[UUID], now: datetime, reason: str
+) -> list[Row]:
+    """Close alarms of held devices that are not closed and meet a condition."""
     rows = connection.execute(
-        "UPDATE alarm SET state = 'closed', closed_at = %(now)s, closed_reason = %(reason)s, revision = revision + 1 WHERE id IN"  # noqa: S608
-        f" (SELECT a.id FROM alarm a WHERE a.state <> 'closed' AND {condition} ORDER BY a.id LIMIT 5000 FOR UPDATE SKIP LOCKED)"
-        f" RETURNING {_NAMES}",
-        {**values, "now": now, "reason": reason},
+        "UPDATE alarm a SET state = 'closed', closed_at = %(now)s, closed_reason = %(reason)s, revision = revision + 1"  # noqa: S608
+        f" WHERE a.state <> 'closed' AND a.device_id = ANY(%(held)s) AND {condition} RETURNING {_NAMES}",
+        {**values, "held": list(held), "now": now, "reason": reason},
     )
     return [Row(*row) for row in rows]
 
