@@ -13,6 +13,7 @@ from chengyun.devices.events import end_connections
 from chengyun.kernel import addresses
 from chengyun.kernel.bus import Event, connect
 from chengyun.kernel.db import Scope, transaction
+from chengyun.kernel.embedded.services import Services
 from chengyun.kernel.settings import get_settings
 from tests.devices.conftest import ENGINEER, add
 from tests.devices.mqtt import Probe, callouts, stored
@@ -186,6 +187,20 @@ def test_the_other_workers_go_on_when_one_stops(secrets: dict[str, str]) -> None
         for _ in range(5):
             probe = Probe("m-1", secrets["m-1"]).enter()
             probe.close()
+
+
+def test_the_bus_and_the_workers_find_each_other_again_after_a_restart(secrets: dict[str, str], services: Services) -> None:
+    with callouts(2):
+        probe = Probe("m-1", secrets["m-1"]).enter()
+        probe.listen()
+        services.nats.stop()
+        eventually(lambda: probe.disconnects, timeout=15)
+        services.nats.start()
+        # A device that comes before the workers are back is refused after ten seconds and tries again.
+        eventually(lambda: len(probe.connects) >= 2 and probe.connects[-1] == "Success", timeout=60)
+        probe.publish("cy/m-1/up", b"after the restart")
+        assert eventually(lambda: b"after the restart" in stored("cy.m-1.up"))
+        probe.close()
 
 
 def test_a_question_that_the_bus_has_not_signed_is_not_answered(secrets: dict[str, str]) -> None:

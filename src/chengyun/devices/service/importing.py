@@ -48,6 +48,9 @@ def import_devices(session: Session, actor: Actor, content: bytes, *, dry_run: b
     # A trial within the transaction finds what only the database knows; the caller's transaction is given up on any fault.
     savepoint = session.begin_nested()
     secrets, found = try_register(session, [device for _, device in good], True, by=actor.name, actor=actor)
+    # A gateway whose own row is wrong is not unknown.
+    waiting = {device.key for (row, _), device in zip(lines, rows, strict=True) if row in wrong}
+    found = [(i, e) for i, e in found if e.code != "device.gateway_unknown" or e.params["gateway"] not in waiting]
     faults += [(good[i][0], _placed(error, good)) for i, error in found]
     if faults:
         savepoint.rollback()

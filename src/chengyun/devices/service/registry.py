@@ -101,7 +101,10 @@ def try_register(
     next_device, _ = catalogue.hold(session)
     batch, found = _prepare(session, rows, actor)
     if found:
-        return {}, found
+        # All faults at once: the keys too, as far as the caller can see whose they are.
+        present = repository.taken(session, [r.key for r in rows])
+        found += [(i, FieldError("key", "device.key_taken", {"key": r.key})) for i, r in enumerate(rows) if r.key in present]
+        return {}, sorted(found, key=lambda f: f[0])
     batch.secrets = [new_token() if with_secrets else None for _ in rows]
     added = repository.add_many(session, batch.columns(next_device), clock.now(), by)
     taken = [(i, FieldError("key", "device.key_taken", {"key": r.key})) for i, r in enumerate(rows) if r.key not in added]
@@ -118,7 +121,7 @@ def _prepare(session: Session, rows: Sequence[NewDevice], actor: Actor | None) -
     ids = [uuid7() for _ in rows]
     gateways, lost = _gateways(session, rows, ids)
     packs = [str(models[r.model_key]["pack"]) if r.model_key in models else "" for r in rows]
-    return _Batch(rows, ids, codes, packs, gateways), sorted([*found, *wrong, *lost], key=lambda f: f[0])
+    return _Batch(rows, ids, codes, packs, gateways), [*found, *wrong, *lost]
 
 
 def _twins(rows: Sequence[NewDevice]) -> list[Found]:
