@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from chengyun.kernel import clock
-from chengyun.kernel.clock import ManualClock
+from chengyun.kernel.clock import ManualClock, ScaledClock
 from chengyun.kernel.security import token_digest
 from chengyun.kernel.settings import get_settings
 from tests.support.accounts import PASSWORD, City
@@ -364,6 +364,42 @@ def test_the_hourly_job_drops_what_has_ended(city: City, database: str) -> None:
     purge_sessions()
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM login_attempt WHERE username = 'ghost-for-purge'").fetchone() == (0,)
+
+
+def test_what_stays_open_for_long_asks_whether_its_log_in_still_stands(city: City, fresh_user: Maker) -> None:
+    from starlette.requests import Request
+
+    from chengyun.accounts.service import authenticate, is_current
+
+    def actor_of(cookie: str) -> Any:
+        headers = [(b"cookie", f"cy_session={cookie}".encode())]
+        return authenticate(Request({"type": "http", "method": "GET", "path": "/api/v1/stream", "headers": headers, "query_string": b""}))
+
+    name = fresh_user()
+    browser = city.browser(name)
+    actor = actor_of(browser.http.cookies["cy_session"])
+    assert is_current(actor)
+    city.browser("system")("PATCH", f"/users/{city.users[name]}", {"state": "disabled"})
+    assert not is_current(actor)
+    time = ManualClock(clock.now())
+    clock.set_clock(time)
+    other = city.browser("chief")
+    actor = actor_of(other.http.cookies["cy_session"])
+    assert is_current(actor)
+    time.advance(121 * 60)
+    assert not is_current(actor)
+
+
+def test_a_demonstration_with_a_fast_clock_does_not_shorten_a_log_in(city: City, database: str) -> None:
+    real = datetime.now(UTC)
+    clock.set_clock(ScaledClock(real, NOON, 60.0))
+    browser = city.browser("chief")
+    with psycopg.connect(database) as connection:
+        row = connection.execute(
+            "SELECT extract(epoch FROM expires_at - created_at)::float FROM user_session WHERE token_digest = %s",
+            (token_digest(browser.http.cookies["cy_session"]),),
+        ).fetchone()
+    assert row == (12 * 3600 * 60.0,)
 
 
 def test_a_request_costs_one_query_to_know_its_caller_and_one_more_in_a_district(city: City) -> None:
