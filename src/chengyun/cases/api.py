@@ -175,7 +175,7 @@ def show_case(actor: Reader, session: ReadTx, case_id: Id) -> Case:
 
 
 @router.get("/cases/{case_id}/timeline")
-def show_timeline(actor: Reader, session: ReadTx, case_id: Id) -> list[TimelineEvent]:
+def show_case_timeline(actor: Reader, session: ReadTx, case_id: Id) -> list[TimelineEvent]:
     """All that happened to a case, in order, each event with its hash."""
     if records.get(session, case_id) is None:
         raise Problem("object.not_found")
