@@ -262,18 +262,26 @@ class Decoder:
         entries, faults = senml.resolve(items, message.arrival)
         for fault in faults:
             refused.add(number, fault.code, fault.params, fault.index)
+        voice = self._voice(message.sender)
         for entry in entries:
-            row = self._row(number, message, entry.index, entry.child, refused)
-            if row < 0 or not self._fits(number, entry.index, row, entry.name, entry.value, refused):
+            row = voice.get(entry.child or message.sender, -1)
+            if row < 0:
+                row = self._row(number, message, entry.item, entry.child, refused)
+            place = self._metrics[self._model[row]].get(entry.name, -1) if row >= 0 else -1
+            if place < 0 or not math.isfinite(entry.value):
+                # Refuses, with the reason.
+                _ = row >= 0 and self._fits(number, entry.item, row, entry.name, entry.value, refused)
                 continue
-            metric = self.fleet.metrics[self._metrics[self._model[row]][entry.name]]
-            if entry.unit is not None and not same_unit(entry.unit, metric.unit):
-                params = {"metric": entry.name, "unit": entry.unit[:20], "expected": metric.unit}
-                refused.add(number, "senml.unit", params, entry.index, "u", row)
+            expected = self.fleet.metrics[place].unit
+            if entry.unit is not None and not same_unit(entry.unit, expected):
+                params = {"metric": entry.name, "unit": entry.unit[:20], "expected": expected}
+                refused.add(number, "senml.unit", params, entry.item, "u", row)
             elif not 0 <= entry.time <= _MOST_MS:
-                refused.add(number, "time.format", {"ts": f"{entry.time:g}"}, entry.index, "t", row)
+                refused.add(number, "time.format", {"ts": f"{entry.time:g}"}, entry.item, "t", row)
             else:
-                self._keep(number, entry.index, row, round(entry.time), [(entry.name, entry.value)], columns)
+                columns.metric.append(place)
+                columns.value.append(entry.value)
+                columns.add(number, entry.item, row, round(entry.time), 1)
 
     def _finish(self, messages: Sequence[Message], columns: _Columns, refused: _Refusals) -> Decoded:
         """Lists to arrays; what is out of bounds goes to the refusals."""

@@ -3,22 +3,23 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 LABELS = frozenset(["bn", "bt", "bu", "bv", "bs", "bver", "n", "u", "v", "vs", "vb", "vd", "s", "t", "ut"])
 # § 4.1: only these characters, beginning with a letter or digit.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]{0,199}")
 # § 4.5.3: times below 2**28 seconds are relative to now.
 _ABSOLUTE = float(2**28)
-_NUMBERS = ("bt", "bv", "bs", "v", "s", "t", "ut", "bver")
-_TEXTS = ("bn", "bu", "n", "u", "vs", "vd")
+_NUMBERS = frozenset(["bt", "bv", "bs", "v", "s", "t", "ut", "bver"])
+_BASE = frozenset(["bn", "bt", "bu", "bv", "bs"])
+_OWN = frozenset(["n", "v", "vs", "vb", "vd", "s"])
+_TEXTS = frozenset(["bn", "bu", "n", "u", "vs", "vd"])
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One value of a pack. `name` is the metric, `child` the device before the slash, `time` milliseconds since 1970."""
 
-    index: int
+    item: int
     child: str | None
     name: str
     time: float
@@ -64,7 +65,8 @@ def _whole(items: list[Any]) -> Fault | None:
     for item in items:
         if not isinstance(item, dict):
             continue
-        for label in item:
+        unknown = item.keys() - LABELS
+        for label in sorted(unknown):
             if label.endswith("_"):
                 return Fault(-1, "senml.must_understand", {"label": label[:40]})
         version = item.get("bver", 10)
@@ -85,18 +87,20 @@ def _float(value: int | float) -> float:
 
 
 def _misfit(index: int, item: dict[str, Any]) -> Fault | None:
-    for label in _NUMBERS:
-        if label in item and not _is_number(item[label]):
+    for label, value in item.items():
+        kind = type(value)
+        if label in _NUMBERS:
+            if (kind is float and math.isfinite(value)) or (kind is int and math.isfinite(_float(value))):
+                continue
             # A value that is no number keeps the plain reason, whatever form it came in.
             if label == "v":
-                kind = "NaN/Infinity" if isinstance(item[label], float) else type_name(item[label])
-                return Fault(index, "value.not_number", {"metric": str(item.get("n", ""))[:64], "kind": kind})
+                shown = "NaN/Infinity" if kind is float else type_name(value)
+                return Fault(index, "value.not_number", {"metric": str(item.get("n", ""))[:64], "kind": shown})
             return Fault(index, "senml.field", {"label": label, "kind": "number"})
-    for label in _TEXTS:
-        if label in item and not isinstance(item[label], str):
+        if label in _TEXTS and kind is not str:
             return Fault(index, "senml.field", {"label": label, "kind": "text"})
-    if "vb" in item and not isinstance(item["vb"], bool):
-        return Fault(index, "senml.field", {"label": "vb", "kind": "boolean"})
+        if label == "vb" and kind is not bool:
+            return Fault(index, "senml.field", {"label": "vb", "kind": "boolean"})
     return None
 
 
@@ -111,10 +115,11 @@ def _record(index: int, item: Any, base: dict[str, Any], arrival: int) -> Entry 
         return Fault(index, "message.shape", {"index": index})
     wrong = _misfit(index, item)
     # Base fields hold for the records that follow even when this one's own value is refused.
-    base.update({k: item[k] for k in ("bn", "bt", "bu", "bv", "bs") if k in item and (wrong is None or wrong.params.get("label") != k)})
+    if not _BASE.isdisjoint(item):
+        base.update({k: v for k, v in item.items() if k in _BASE and (wrong is None or wrong.params.get("label") != k)})
     if wrong is not None:
         return wrong
-    if not any(k in item for k in ("n", "v", "vs", "vb", "vd", "s")):
+    if _OWN.isdisjoint(item):
         return None
     name = base.get("bn", "") + item.get("n", "")
     if not _NAME.fullmatch(name):
