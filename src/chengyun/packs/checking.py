@@ -32,7 +32,7 @@ class Known:
 
     classes: ClassTable
     own_classes: bool = True
-    """Whether the classes that the city added are among them; if not, numbers kept for them are taken on trust."""
+    """Whether the classes that the city added are among them; if not, the sentence says where they are known."""
     packs: set[str] = field(default_factory=set)
     models: dict[str, tuple[str, ModelSpec]] = field(default_factory=dict)
     rules: dict[str, tuple[str, RuleSpec]] = field(default_factory=dict)
@@ -176,11 +176,10 @@ def _policy(policy: CasePolicySpec, known: Known, path: Path) -> Iterator[Findin
     if known.classes.get(wanted.edition, wanted.kind, wanted.code) is not None:
         return
     low, high = EXTENSION[wanted.edition]
-    if not known.own_classes and low <= int(wanted.code[2:]) <= high:
-        return
+    perhaps_own = not known.own_classes and low <= int(wanted.code[2:]) <= high
     zh, en = _KIND_WORDS[wanted.kind]
     params = {"edition": str(wanted.edition), "kind_zh": zh, "kind_en": en, "code": wanted.code}
-    yield Finding((*path, "class", "code"), "pack.class_unknown", params)
+    yield Finding((*path, "class", "code"), "pack.class_not_shipped" if perhaps_own else "pack.class_unknown", params)
 
 
 def _layers(manifest: Manifest, known: Known) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ register(
             "The pack {pack} needs it: {en}",
         ),
         # The text as a whole
-        "pack.yaml": (422, "不是有效的 YAML:{problem}", "is not valid YAML: {problem}"),
+        "pack.yaml": (422, "不是有效的 YAML:{zh}", "is not valid YAML: {en}"),
         "pack.empty": (422, "内容为空", "is empty"),
         "pack.encoding": (422, "不是 UTF-8 文本", "is not UTF-8 text"),
         "pack.characters": (422, "含有不可见的控制字符", "contains control characters"),
@@ -46,6 +46,11 @@ register(
         "pack.rule_unknown": (422, "没有规则 {rule}", "There is no rule {rule}"),
         "pack.pack_unknown": (422, "没有行业包 {pack}", "There is no pack {pack}"),
         "pack.class_unknown": (422, "{edition} 中没有{kind_zh}类别 {code}", "{edition} has no {kind_en} class {code}"),
+        "pack.class_not_shipped": (
+            422,
+            "{edition} 中没有{kind_zh}类别 {code};如为本市扩展类别,请在运行中的平台上检查",
+            "{edition} has no {kind_en} class {code}; if the city added it, check the pack on the running platform",
+        ),
         "pack.beyond_sensor": (
             422,
             "{value} 超出指标 {metric} 的量程 {low}–{high},永远不会达到",

@@ -155,7 +155,7 @@ def _spot(thing: Any, text: str) -> Path:
     if "further out" in text:
         return _misplaced(thing["kind"], levels)
     wrong = next(i for i, level in enumerate(levels) if _breaks(level, text))
-    return ("levels", wrong)
+    return ("levels", wrong, "threshold") if "seconds above zero" in text else ("levels", wrong)
 
 
 def _breaks(level: dict[str, Any], text: str) -> bool:

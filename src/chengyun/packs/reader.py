@@ -24,6 +24,23 @@ MOST_NODES = 40_000
 DEEPEST = 24
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\Z")
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?\Z")
+# What the parser says, by its beginning, in words for somebody who writes a manifest.
+_PROBLEMS = (
+    (
+        "mapping values are not allowed",
+        "此处不能有冒号:缩进不对,或文本里的冒号需要加引号",
+        "no colon can stand here: the indentation is wrong, or a text with a colon needs quotes",
+    ),
+    ("found character '\\t'", "缩进不能使用制表符(Tab)", "a tab cannot be used to indent"),
+    ("could not find expected ':'", "缺少冒号", "a colon is missing"),
+    ("expected <block end>", "缩进不一致", "the indentation does not fit the lines before"),
+    ("expected ',' or", "缺少逗号或右括号", "a comma or a closing bracket is missing"),
+    ("found unexpected end of stream", "引号没有结束", "a quotation mark is not closed"),
+    ("expected the node content", "缺少内容", "something is missing here"),
+    ("Python int too large", "双引号中的反斜杠写法无效", "the backslash in double quotes is not valid"),
+    ("chr() arg", "双引号中的反斜杠写法无效", "the backslash in double quotes is not valid"),
+    ("found unknown escape", "双引号中的反斜杠写法无效", "the backslash in double quotes is not valid"),
+)
 _WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -64,17 +81,17 @@ def read(source: str | bytes) -> Document:
     """The document of a text; raises `Unreadable` for one that is not YAML of the kind described above."""
     text = _decoded(source)
     document = Document()
+    reading = _Reading(yaml.parse(text, Loader=yaml.SafeLoader), document)
     try:
-        reading = _Reading(yaml.parse(text, Loader=yaml.SafeLoader), document)
         reading.run()
     except MarkedYAMLError as failure:
         mark = failure.problem_mark or failure.context_mark
-        raise Unreadable(_position(mark), "pack.yaml", problem=_shown(failure.problem or failure.context or "")) from None
+        raise Unreadable(_position(mark), "pack.yaml", **_problem(failure.problem or failure.context or "")) from None
     except ReaderError as failure:
         raise Unreadable(_offset(text, failure.position), "pack.characters") from None
     except (yaml.YAMLError, ValueError, OverflowError) as failure:
         # The parser lets such escapes as "\UFFFFFFFF" through to `chr`.
-        raise Unreadable((1, 1), "pack.yaml", problem=_shown(str(failure))) from None
+        raise Unreadable(reading.last, "pack.yaml", **_problem(str(failure))) from None
     return document
 
 
@@ -100,6 +117,13 @@ def _position(mark: Any) -> Position:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
+def _problem(text: str) -> dict[str, str]:
+    for beginning, zh, en in _PROBLEMS:
+        if text.startswith(beginning):
+            return {"zh": zh, "en": en}
+    return {"zh": _shown(text), "en": _shown(text)}
+
+
 def _shown(text: str) -> str:
     """A few printable words of what the parser says."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))[:160]
@@ -112,6 +136,7 @@ class _Reading:
         self._events = events
         self._document = document
         self._nodes = 0
+        self.last: Position = (1, 1)
 
     def run(self) -> None:
         """Read the one document."""
@@ -126,7 +151,9 @@ class _Reading:
             raise Unreadable(_position(further.start_mark), "pack.documents")
 
     def _next(self) -> Any:
-        return next(self._events)
+        event = next(self._events)
+        self.last = _position(event.end_mark)
+        return event
 
     def _node(self, event: Any, path: Path, depth: int) -> Any:
         at = _position(event.start_mark)
