@@ -74,6 +74,18 @@ def add_if_new(session: Session, values: dict[str, Any]) -> UUID:
     return made or session.execute(select(Organisation.id).where(Organisation.key == values["key"])).scalar_one()
 
 
+def ids_by_key(session: Session, keys: Iterable[str]) -> dict[str, UUID]:
+    """Identities of units by their short names."""
+    rows = session.execute(select(Organisation.key, Organisation.id).where(Organisation.key.in_(set(keys))))
+    return {row[0]: row[1] for row in rows}
+
+
+def add_many(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Store new units, parents first."""
+    if rows:
+        session.execute(insert(Organisation), list(rows))
+
+
 def ancestors(session: Session, org_id: UUID) -> set[UUID]:
     """A unit and all that stand above it."""
     base = select(Organisation.id, Organisation.parent_id).where(Organisation.id == org_id).cte("above", recursive=True)

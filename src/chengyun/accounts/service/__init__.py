@@ -5,13 +5,22 @@ from chengyun.accounts.service.access import authenticate, is_current
 from chengyun.accounts.service.keys import create_api_key
 from chengyun.accounts.service.people import ensure_user, make_administrator
 from chengyun.accounts.service.roles import seed
-from chengyun.accounts.service.units import ensure_organisation, find_units, organisation_by_key, organisations
+from chengyun.accounts.service.units import (
+    NewUnit,
+    ensure_organisation,
+    ensure_organisations,
+    find_units,
+    organisation_by_key,
+    organisations,
+)
 
 __all__ = [
+    "NewUnit",
     "Organisation",
     "authenticate",
     "create_api_key",
     "ensure_organisation",
+    "ensure_organisations",
     "ensure_user",
     "find_units",
     "is_current",

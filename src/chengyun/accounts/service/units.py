@@ -1,6 +1,7 @@
 """Units of the city's system: the tree of 1 + 22 + X."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,18 @@ from chengyun.kernel.errors import Problem
 from chengyun.kernel.http import Actor, audit
 from chengyun.kernel.ids import uuid7
 from chengyun.standards.codes import parse_division
+
+
+@dataclass(frozen=True)
+class NewUnit:
+    """A unit that is to be there."""
+
+    key: str
+    name: str
+    name_en: str
+    kind: str
+    parent_key: str | None
+    area_code: str
 
 
 def ensure_organisation(session: Session, *, key: str, name: str, name_en: str, kind: str, parent_key: str | None, area_code: str) -> UUID:
@@ -35,6 +48,24 @@ def ensure_organisation(session: Session, *, key: str, name: str, name_en: str, 
         "changed_at": clock.now(),
     }
     return repository.add_if_new(session, values)
+
+
+def ensure_organisations(session: Session, rows: Sequence[NewUnit]) -> dict[str, UUID]:
+    """Many units at once, parents before their children; returns identities by key. Those that are there stay as they are."""
+    known = repository.ids_by_key(session, [key for row in rows for key in (row.key, row.parent_key) if key])
+    now = clock.now()
+    fresh: list[dict[str, Any]] = []
+    for row in rows:
+        if row.key in known:
+            continue
+        if row.parent_key and row.parent_key not in known:
+            raise Problem("org.unknown", field="parent_key")
+        known[row.key] = uuid7()
+        values = {"id": known[row.key], "key": row.key, "name": row.name, "name_en": row.name_en, "kind": row.kind}
+        values |= {"parent_id": known.get(row.parent_key or ""), "area_code": parse_division(row.area_code, "area_code").text}
+        fresh.append({**values, "active": True, "changed_at": now})
+    repository.add_many(session, fresh)
+    return known
 
 
 def organisations(session: Session, ids: Iterable[UUID]) -> dict[UUID, Organisation]:

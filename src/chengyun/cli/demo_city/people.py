@@ -1,5 +1,6 @@
 """Organisations and people of the demo city: the bureau, districts and their units, streets, and the safety office with its members."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -7,7 +8,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chengyun.accounts import service as accounts
-from chengyun.regions.tree import DivisionTree
+from chengyun.accounts.service import NewUnit
+from chengyun.regions.tree import Division, DivisionTree
 from chengyun.standards.codes import Level
 
 # The 22 trades that sit in the safety office («1+22+X»); a city puts its own bodies in their place.
@@ -57,61 +59,47 @@ class Staff:
 
 def load(session: Session, tree: DivisionTree, today: date, city_code: str, password: str) -> Staff:
     """Make organisations and users that are not there yet."""
-    staff = Staff()
-    accounts.ensure_organisation(
-        session, key="city", name="市城市管理局", name_en="City Administration Bureau", kind="city", parent_key=None, area_code=city_code
-    )
-    accounts.ensure_organisation(
-        session, key="safety-office", name="城市运行安全办公室", name_en="City Operation Safety Office", kind="safety_office",
-        parent_key="city", area_code=city_code,
-    )  # fmt: skip
+    rows = [
+        NewUnit("city", "市城市管理局", "City Administration Bureau", "city", None, city_code),
+        NewUnit("safety-office", "城市运行安全办公室", "City Operation Safety Office", "safety_office", "city", city_code),
+    ]
     for number, (name, name_en) in enumerate(MEMBERS, 1):
-        accounts.ensure_organisation(
-            session, key=f"member-{number:02d}", name=f"市{name}" if not name.endswith("集团") else name, name_en=name_en, kind="member",
-            parent_key="safety-office", area_code=city_code,
-        )  # fmt: skip
+        called = name if name.endswith("集团") else f"市{name}"
+        rows.append(NewUnit(f"member-{number:02d}", called, name_en, "member", "safety-office", city_code))
     for district in tree.districts(today):
-        _district(session, tree, today, district.code, district.short_name, district.name_en, staff)
+        rows += _of_district(tree, today, district)
+    made = accounts.ensure_organisations(session, rows)
+    staff = Staff()
+    for district in tree.districts(today):
+        for unit, _, _ in UNITS:
+            staff.units[district.code, unit] = made[f"unit-{district.code}-{unit}"]
     for username, name, posts, organisation in VISITORS:
-        _user(session, username, name, posts, organisation, password)
-    _crews(session, tree, today, staff, password)
+        accounts.ensure_user(session, username=username, password=password, name=name, org_id=made[organisation], posts=posts)
+    _crews(session, tree, today, staff, made, password)
     return staff
 
 
-def _district(session: Session, tree: DivisionTree, today: date, code: str, name: str, name_en: str, staff: Staff) -> None:
-    accounts.ensure_organisation(
-        session, key=f"district-{code}", name=f"{name}城市管理局", name_en=f"{name_en} Administration", kind="district",
-        parent_key="city", area_code=code,
-    )  # fmt: skip
+def _of_district(tree: DivisionTree, today: date, district: Division) -> Iterator[NewUnit]:
+    """A district's bureau, its units and its streets."""
+    code, name, name_en = district.code, district.short_name, district.name_en
+    bureau = f"district-{code}"
+    yield NewUnit(bureau, f"{name}城市管理局", f"{name_en} Administration", "district", "city", code)
     for unit, unit_name, unit_en in UNITS:
-        staff.units[code, unit] = accounts.ensure_organisation(
-            session, key=f"unit-{code}-{unit}", name=f"{name}{unit_name}", name_en=f"{name_en} {unit_en}", kind="department",
-            parent_key=f"district-{code}", area_code=code,
-        )  # fmt: skip
-    division = tree.find(code, today)
-    for street in tree.children(division, today, Level.STREET) if division else ():
-        accounts.ensure_organisation(
-            session, key=f"street-{street.code}", name=street.name, name_en=street.name_en, kind="street",
-            parent_key=f"district-{code}", area_code=street.code,
-        )  # fmt: skip
+        yield NewUnit(f"unit-{code}-{unit}", f"{name}{unit_name}", f"{name_en} {unit_en}", "department", bureau, code)
+    for street in tree.children(district, today, Level.STREET):
+        yield NewUnit(f"street-{street.code}", street.name, street.name_en, "street", bureau, street.code)
 
 
-def _crews(session: Session, tree: DivisionTree, today: date, staff: Staff, password: str) -> None:
+def _crews(session: Session, tree: DivisionTree, today: date, staff: Staff, made: dict[str, UUID], password: str) -> None:
     """One supervisor and one crew leader for each district; in 渝中区 they are the visitors' own."""
     for district in tree.districts(today):
         supervisor, handler = f"jiandu-{district.code}", f"chuzhi-{district.code}"
         if district.code == "500103":
             supervisor, handler = "jiandu", "chuzhi"
-        else:
-            _user(session, supervisor, f"{district.short_name}监督员", ("supervisor",), f"district-{district.code}", password)
-            _user(session, handler, f"{district.short_name}处置员", ("handler",), f"district-{district.code}", password)
+        bureau = made[f"district-{district.code}"]
+        for username, name, post in ((supervisor, "监督员", "supervisor"), (handler, "处置员", "handler")):
+            called = f"{district.short_name}{name}"
+            accounts.ensure_user(session, username=username, password=password, name=called, org_id=bureau, posts=(post,))
         staff.supervisors[district.code] = supervisor
         for unit, _, _ in UNITS:
             staff.handlers[str(staff.units[district.code, unit])] = handler
-
-
-def _user(session: Session, username: str, name: str, posts: tuple[str, ...], organisation: str, password: str) -> None:
-    found = accounts.organisation_by_key(session, organisation)
-    if found is None:
-        raise LookupError(organisation)
-    accounts.ensure_user(session, username=username, password=password, name=name, org_id=found.id, posts=posts)

@@ -49,7 +49,7 @@ def spots(tree: DivisionTree, today: date, scale: str, seed: int) -> tuple[list[
 def _inside(polygons: Any, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """A random point in each polygon; the middle where a few tries fail."""
     bounds = shapely.bounds(polygons)
-    result = shapely.get_coordinates(shapely.point_on_surface(polygons))
+    result: npt.NDArray[np.float64] = shapely.get_coordinates(shapely.point_on_surface(polygons))
     missing = np.arange(len(polygons))
     for _ in range(8):
         share = rng.random((missing.size, 2))
