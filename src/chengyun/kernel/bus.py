@@ -12,7 +12,6 @@ import nats
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -225,7 +224,7 @@ async def run_consumer(bus: Bus, handler: Consumer, stop: asyncio.Event) -> None
                 subscription = await _subscribe(bus, handler)
             for message in await subscription.fetch(50, timeout=1):
                 await _deliver(handler, message)
-        except NatsTimeout:
+        except TimeoutError:  # nothing came; the bus's own kind of it, or the client's
             continue
         except Exception as failure:
             log.warning("consumer waits", consumer=handler.name, error=str(failure))
