@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -75,10 +75,9 @@ def application() -> FastAPI:
 @pytest.fixture
 def fresh_user(city: City) -> Callable[..., str]:
     """Makes a user for one test, so that tests do not disturb each other."""
-    made = iter(range(1000))
 
     def make(name: str = "person", unit: str = "yuzhong", posts: tuple[str, ...] = ("duty_chief",), **more: Any) -> str:
-        username = f"{name}{next(made)}.{id(made) % 100000}"
+        username = f"{name}.{uuid4().hex[:10]}"
         with transaction(Scope.everything()) as session:
             city.users[username] = service.ensure_user(
                 session, username=username, password=PASSWORD, name=username, org_id=city.units[unit], posts=posts, **more
