@@ -5,6 +5,7 @@ has been back behind threshold and hysteresis for the clear-hold time. The alarm
 All times are those of the readings, so the result does not depend on how the stream is cut into batches.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ Bools = npt.NDArray[np.bool_]
 
 NEVER = np.int64(np.iinfo(np.int64).min)
 RING = 16
+_SWITCHES = ("active", "on_since", "on_value", "off_since")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,15 @@ class Rule:
             return values < self.low[:, None]
         return (values <= self.low[:, None]) | (values >= self.high[:, None])
 
+    def reached(self, values: Floats) -> Bools:
+        """Which values are beyond any threshold: the least severe level's stands innermost."""
+        low, high = float(self.low[-1]), float(self.high[-1])
+        if self.spec.kind == "outside":
+            return np.logical_or(values < low, values > high)
+        if self.spec.kind == "below":
+            return np.less(values, low)
+        return np.logical_or(values <= low, values >= high)
+
     def back(self, values: Floats) -> Bools:
         """Levels × values: which thresholds lie behind by more than the hysteresis."""
         h = self.spec.hysteresis
@@ -77,7 +88,11 @@ class Rule:
 
 @dataclass
 class Memory:
-    """What a rule remembers of each device of its model."""
+    """What a rule remembers of each device of its model.
+
+    A device is `stirred` while a switch is on or about to go on. Most are not, and a reading that is beyond no threshold changes
+    nothing for them but `last`; what the columns of switches hold then does not matter.
+    """
 
     last: Int64s
     active: Bools
@@ -86,6 +101,10 @@ class Memory:
     off_since: Int64s
     ring_time: Int64s = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     ring_value: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    stirred: Bools = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stirred = np.any(self.active | (self.on_since != NEVER), axis=0)
 
     @classmethod
     def empty(cls, levels: int, count: int, *, rate: bool) -> "Memory":
@@ -116,8 +135,22 @@ class Memory:
         return ("last", "active", "on_since", "on_value", "off_since", "ring_time", "ring_value")
 
     def as_arrays(self, prefix: str) -> dict[str, npt.NDArray[Any]]:
-        """Columns for a snapshot."""
-        return {f"{prefix}.{name}": getattr(self, name) for name in self.columns()}
+        """Columns for a snapshot; those of switches for the devices only for which they matter."""
+        at = np.flatnonzero(self.stirred)
+        switches = {f"{prefix}.{name}": getattr(self, name)[:, at] for name in _SWITCHES}
+        whole = {f"{prefix}.{name}": getattr(self, name) for name in ("last", "ring_time", "ring_value")}
+        return {f"{prefix}.at": at, **switches, **whole}
+
+    @classmethod
+    def of_arrays(cls, stored: Mapping[str, npt.NDArray[Any]], prefix: str, levels: int) -> "Memory":
+        """The memory that a snapshot holds."""
+        last = stored[f"{prefix}.last"]
+        memory = cls.empty(levels, len(last), rate=False)
+        at = stored[f"{prefix}.at"]
+        for name in _SWITCHES:
+            getattr(memory, name)[:, at] = stored[f"{prefix}.{name}"]
+        ring_time, ring_value = stored[f"{prefix}.ring_time"], stored[f"{prefix}.ring_value"]
+        return cls(last, memory.active, memory.on_since, memory.on_value, memory.off_since, ring_time, ring_value)
 
     def level(self, rule: Rule, rows: Int64s) -> Int32s:
         """Level of each row: the most severe switch that is on, 0 for none."""
@@ -139,27 +172,41 @@ def carried(before: Memory, old_levels: tuple[int, ...], rule: Rule) -> Memory:
     # A level that the new rule no longer has becomes its least severe one.
     lost = (severe < 9) & ~memory.active.any(axis=0)
     memory.active[-1] |= lost
+    memory.stirred = np.any(memory.active, axis=0)
     return memory
 
 
 def step(rule: Rule, memory: Memory, rows: Int64s, times: Int64s, values: Floats) -> tuple[Bools, Int32s, Int32s, Floats]:
     """One reading for each of some different rows. Returns which count (newer than the last), old level, new level, judged value."""
     fresh = times > memory.last[rows]
-    rows, times, values = rows[fresh], times[fresh], values[fresh]
+    if not fresh.all():
+        rows, times, values = rows[fresh], times[fresh], values[fresh]
     memory.last[rows] = times
     judged = _rate(rule, memory, rows, times, values) if rule.spec.kind == "rate" else values
+    before, after = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.int32)
+    lively = np.flatnonzero(memory.stirred[rows] | rule.reached(judged))
+    if lively.size:
+        before[lively], after[lively] = _switch(rule, memory, rows[lively], times[lively], judged[lively])
+    return fresh, before, after, judged
+
+
+def _switch(rule: Rule, memory: Memory, rows: Int64s, times: Int64s, judged: Floats) -> tuple[Int32s, Int32s]:
+    """Old and new level of devices whose switches may move."""
     before = memory.level(rule, rows)
     hold, clear_hold = int(rule.spec.hold_seconds * 1000), int(rule.spec.clear_hold_seconds * 1000)
     beyond, back = rule.beyond(judged), rule.back(judged)
-    started = beyond & (memory.on_since[:, rows] == NEVER)
-    memory.on_since[:, rows] = np.where(beyond, np.where(started, times, memory.on_since[:, rows]), NEVER)
+    on_since, off_since = memory.on_since[:, rows], memory.off_since[:, rows]
+    started = beyond & (on_since == NEVER)
+    on_since = np.where(beyond, np.where(started, times, on_since), NEVER)
+    off_since = np.where(back, np.where(off_since == NEVER, times, off_since), NEVER)
+    memory.on_since[:, rows], memory.off_since[:, rows] = on_since, off_since
     memory.on_value[:, rows] = np.where(started, judged, memory.on_value[:, rows])
-    memory.off_since[:, rows] = np.where(back, np.where(memory.off_since[:, rows] == NEVER, times, memory.off_since[:, rows]), NEVER)
-    on = memory.active[:, rows]
-    held = beyond & (times - np.where(beyond, memory.on_since[:, rows], times) >= hold)
-    gone = back & (times - np.where(back, memory.off_since[:, rows], times) >= clear_hold)
-    memory.active[:, rows] = (on | held) & ~gone
-    return fresh, before, memory.level(rule, rows), judged
+    held = beyond & (times - np.where(beyond, on_since, times) >= hold)
+    gone = back & (times - np.where(back, off_since, times) >= clear_hold)
+    active = (memory.active[:, rows] | held) & ~gone
+    memory.active[:, rows] = active
+    memory.stirred[rows] = (active | (on_since != NEVER)).any(axis=0)
+    return before, memory.level(rule, rows)
 
 
 def _rate(rule: Rule, memory: Memory, rows: Int64s, times: Int64s, values: Floats) -> Floats:

@@ -96,7 +96,7 @@ class AlarmEvaluator:
         for i, watched in enumerate(self.watched):
             arrays |= watched.memory.as_arrays(str(i))
         out = io.BytesIO()
-        np.savez_compressed(out, allow_pickle=False, **arrays)
+        np.savez(out, allow_pickle=False, **arrays)
         return out.getvalue()
 
     def restore(self, state: bytes | None) -> None:
@@ -106,8 +106,7 @@ class AlarmEvaluator:
             with np.load(io.BytesIO(state), allow_pickle=False) as stored:
                 heads = json.loads(stored["heads"].tobytes())
                 for i, (key, version, levels) in enumerate(heads):
-                    memory = Memory(**{name: stored[f"{i}.{name}"] for name in Memory.columns()})
-                    self._kept[key] = (version, tuple(levels), memory)
+                    self._kept[key] = (version, tuple(levels), Memory.of_arrays(stored, str(i), len(levels)))
         if self.fleet is not None:
             counts = _places(self.fleet)[1]
             for watched in self.watched:

@@ -1,13 +1,13 @@
 """What the watch writes: many alarms with a handful of statements."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 import psycopg
-from psycopg.types.json import Jsonb
 
 Connection = psycopg.Connection[Any]
 
@@ -62,12 +62,24 @@ _COLUMNS = tuple(f.name for f in fields(Row))
 _NAMES = ", ".join(_COLUMNS)
 _FIXED = {"id", "device_id", "region_code", "rule_key", "pack", "metric", "unit", "lon", "lat", "first_raised_at", "case_id"}
 _CHANGING = tuple(name for name in _COLUMNS if name not in _FIXED)
-_INSERT = f"INSERT INTO alarm ({_NAMES}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608
-_UPDATE = f"UPDATE alarm SET {', '.join(f'{name} = %s' for name in _CHANGING)} WHERE id = %s"  # noqa: S608
+# Many rows as one JSON array: a single statement, whatever their number.
+_INSERT = f"INSERT INTO alarm ({_NAMES}) SELECT {_NAMES} FROM jsonb_populate_recordset(NULL::alarm, %s::jsonb)"  # noqa: S608
+_UPDATE = (
+    f"UPDATE alarm a SET {', '.join(f'{name} = n.{name}' for name in _CHANGING)}"  # noqa: S608
+    " FROM jsonb_populate_recordset(NULL::alarm, %s::jsonb) n WHERE a.id = n.id"
+)
+_EVENT = ("alarm_id", "region_code", "time", "kind", "level", "value", "text")
+_EVENT_NAMES = ", ".join(_EVENT)
+_INSERT_EVENTS = (
+    f"INSERT INTO alarm_event ({_EVENT_NAMES}) SELECT {_EVENT_NAMES}"  # noqa: S608
+    " FROM jsonb_populate_recordset(NULL::alarm_event, %s::jsonb)"
+)
 
 
-def _values(row: Row, names: Sequence[str]) -> list[Any]:
-    return [Jsonb(row.inputs) if name == "inputs" else getattr(row, name) for name in names]
+def _json(rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """Rows as a JSON array; None when there are none."""
+    found = list(rows)
+    return orjson.dumps(found).decode() if found else None
 
 
 def devices(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Device]:
@@ -107,31 +119,30 @@ def not_closed(connection: Connection, pairs: Sequence[tuple[UUID, str]]) -> dic
 
 def insert(connection: Connection, rows: Iterable[Row]) -> None:
     """New alarms."""
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT, [_values(row, _COLUMNS) for row in rows])
+    if (data := _json({name: getattr(row, name) for name in _COLUMNS} for row in rows)) is not None:
+        connection.execute(_INSERT, (data,))
 
 
 def update(connection: Connection, rows: Iterable[Row]) -> None:
     """Changed alarms."""
-    with connection.cursor() as cursor:
-        cursor.executemany(_UPDATE, [[*_values(row, _CHANGING), row.id] for row in rows])
+    if (data := _json({name: getattr(row, name) for name in ("id", *_CHANGING)} for row in rows)) is not None:
+        connection.execute(_UPDATE, (data,))
 
 
 def add_events(connection: Connection, rows: Sequence[tuple[UUID, str, datetime, str, int | None, float | None, str]]) -> None:
     """Lines of histories: alarm, area, time, kind, level, value, text."""
-    statement = "INSERT INTO alarm_event (alarm_id, region_code, time, kind, level, value, text) VALUES (%s, %s, %s, %s, %s, %s, %s)"
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
+    if (data := _json(dict(zip(_EVENT, row, strict=True)) for row in rows)) is not None:
+        connection.execute(_INSERT_EVENTS, (data,))
 
 
 def worst_levels(connection: Connection, device_ids: Sequence[UUID]) -> list[tuple[UUID, int | None]]:
     """Most severe open alarm of each device; None where none is open."""
     rows = connection.execute(
-        "SELECT u.id, min(a.level) FROM unnest(%s::uuid[]) u(id)"
-        " LEFT JOIN alarm a ON a.device_id = u.id AND a.state IN ('raised', 'acknowledged') GROUP BY u.id",
+        "SELECT device_id, min(level) FROM alarm WHERE state IN ('raised', 'acknowledged') AND device_id = ANY(%s) GROUP BY device_id",
         (list(device_ids),),
     )
-    return [(row[0], row[1]) for row in rows]
+    worst = {row[0]: row[1] for row in rows}
+    return [(device_id, worst.get(device_id)) for device_id in device_ids]
 
 
 def districts(connection: Connection, regions: Sequence[str]) -> dict[str, str]:
