@@ -23,7 +23,6 @@ def rules() -> dict[str, int]:
 def test_a_pack_is_put_into_force_once_and_told_unchanged_afterwards(desk: Any) -> None:
     first = desk()
     assert first.post("/packs/lamps/apply", {"text": SMALL}) == {"key": "lamps", "version": "1", "revision": 1, "changed": True}
-    assert first.lines == []
     events = sql("SELECT data FROM outbox WHERE subject = 'ev.pack.applied' ORDER BY time")
     assert events[-1][0] == {"key": "lamps", "version": "1", "revision": 1, "version_before": None}
     assert rules() == {"lamp-current": 1}
@@ -78,9 +77,9 @@ def test_what_is_wrong_changes_nothing(desk: Any) -> None:
     before = sql("SELECT key, revision FROM pack ORDER BY 1, 2")
     answer = admin.post("/packs/lamps/apply", {"text": SMALL.replace("metric: current", "metric: voltage")}, 422)
     assert answer["code"] == "pack.invalid"
-    assert answer["places"] == [{"line": 12, "column": 13, "path": "rules[0].metric"}]
+    assert answer["places"] == [{"line": 13, "column": 13, "path": "rules[0].metric"}]
     assert answer["errors"][0]["field"] == "rules[0].metric"
-    assert "第 12 行第 13 列" in answer["errors"][0]["detail"]
+    assert "第 13 行第 13 列" in answer["errors"][0]["detail"]
     assert admin.post("/packs/other/apply", {"text": SMALL}, 422)["code"] == "pack.key_differs"
     assert admin.post("/packs/nothing/apply", {}, 404)["code"] == "pack.not_ready"
     assert sql("SELECT key, revision FROM pack ORDER BY 1, 2") == before
@@ -91,7 +90,7 @@ def test_the_check_gives_every_error_with_its_place(desk: Any) -> None:
     assert reader.post("/packs/check", {"text": SMALL}) == {"valid": True, "key": "lamps", "version": "1", "errors": []}
     answer = reader.post("/packs/check", {"text": SMALL.replace("kind: above", "kind: over")})
     (error,) = answer["errors"]
-    assert (answer["valid"], error["line"], error["column"], error["path"]) == (False, 13, 11, "rules[0].kind")
+    assert (answer["valid"], error["line"], error["column"], error["path"]) == (False, 14, 11, "rules[0].kind")
     assert error["message"] == error["message_zh"] != error["message_en"]
     english = desk(ENGLISH).post("/packs/check", {"text": SMALL.replace("kind: above", "kind: over")})
     assert english["errors"][0]["message"] == error["message_en"]
@@ -108,7 +107,8 @@ def test_a_pack_keeps_what_is_its_own_and_what_others_need(desk: Any) -> None:
     found = {e["path"] for e in admin.post("/packs/check", {"text": thief})["errors"]}
     assert found == {"models[0].key", "rules[0].key", "layers[0].key"}
     district = (
-        "pack: {key: dusk, version: '1', name_zh: 黄昏, name_en: Dusk}\nrules:\n  - key: dusk-current\n    name_zh: 电流\n    name_en: Current\n"
+        "pack: {key: dusk, version: '1', name_zh: 黄昏, name_en: Dusk}\n"
+        "rules:\n  - key: dusk-current\n    name_zh: 电流\n    name_en: Current\n"
         "    model: lamp\n    metric: current\n    kind: below\n    levels: [{level: 4, threshold: 1}]\n    source: own default\n"
     )
     assert admin.post("/packs/dusk/apply", {"text": district})["changed"] is True

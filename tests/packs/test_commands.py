@@ -41,7 +41,7 @@ def test_check_says_file_line_and_column_and_ends_with_2(tmp_path: Path, capsys:
         f"{good}: pack lamps 1 is right: 1 model, 1 rule, 0 case policies, 0 risk types, 1 layer\n",
     )
     bad.write_text(SMALL.replace("metric: current", "metric: voltage"))
-    assert run(capsys, "pack", "check", str(bad)) == (2, f"{bad}:12:13: rules[0].metric: The model lamp has no metric voltage\n")
+    assert run(capsys, "pack", "check", str(bad)) == (2, f"{bad}:13:13: rules[0].metric: The model lamp has no metric voltage\n")
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     assert "没有指标 voltage" in run(capsys, "pack", "check", str(bad))[1]
 
