@@ -104,7 +104,7 @@ def test_filters(watch: Watch, desk: TestClient) -> None:
         ("device_id=x", 422),
         ("limit=0", 422),
         ("cursor=%00", 400),
-        ("cursor=" + base64.urlsafe_b64encode(json.dumps(["x", "y", "z"]).encode()).decode().rstrip("="), 400),
+        ("cursor=" + base64.urlsafe_b64encode(json.dumps(["x", "y", "z"]).encode()).decode().rstrip("="), 422),
         ("region=1%27", 422),
         ("q=%00", 422),
         ("q=" + "x" * 61, 422),
@@ -114,7 +114,7 @@ def test_filters(watch: Watch, desk: TestClient) -> None:
 )
 def test_a_bad_question_is_told_so(watch: Watch, desk: TestClient, query: str, status: int) -> None:
     answer = desk.get(f"/api/v1/alarms?{query}")
-    assert answer.status_code in {status, 400, 404, 422}
+    assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
 
 
