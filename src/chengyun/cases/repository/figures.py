@@ -17,12 +17,12 @@ SELECT (SELECT count(*) FROM case_record WHERE reported_at >= :midnight AND repo
 
 # Each day is a range of the index between two midnights: nothing is computed for each row, nothing is grouped.
 _TREND = text("""
-SELECT day::date AS day,
+SELECT midnight::date AS day,
        (SELECT count(*) FROM case_record
-         WHERE filed_at >= day AT TIME ZONE 'Asia/Shanghai' AND filed_at < (day + interval '1 day') AT TIME ZONE 'Asia/Shanghai'
+         WHERE filed_at >= midnight AT TIME ZONE 'Asia/Shanghai' AND filed_at < (midnight + interval '1 day') AT TIME ZONE 'Asia/Shanghai'
            AND filed_at <= :now) AS filed
   FROM generate_series(CAST(:since AS timestamptz) AT TIME ZONE 'Asia/Shanghai', CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai',
-                       interval '1 day') AS day
+                       interval '1 day') AS midnight
 """)
 
 _BY_SOURCE = text("""
