@@ -227,4 +227,4 @@ def test_fifty_thousand_newest_values_are_merged_quickly(capsys: Any, at_noon: M
             ", ".join(f"{f:.2f}" for f in figures),
             f"s; look for silent ones {silent:.3f} s; fleet {loaded:.2f} s",
         )
-    assert min(figures) < 4
+    assert min(figures) < 20, "joined by nested loops?"
