@@ -3,7 +3,7 @@ import type { AlarmDetail, AlarmRow, Level } from '@/api/types'
 export const LEVELS: readonly Level[] = [1, 2, 3, 4]
 
 /** The tone of a state: what waits for somebody stands out. */
-export const TONES = { raised: 'late', acknowledged: 'live', cleared: 'good', closed: 'still' } as const
+export const TONES = { raised: 'live', acknowledged: 'still', cleared: 'good', closed: 'off' } as const
 
 /** "> 25 %LEL", "< 19.5", "18–23.5": from which value on a level holds. */
 export function levelRange(

@@ -160,10 +160,9 @@ export function areaParts(name: string): [string, string] {
   return parts.length > 1 ? [parts[parts.length - 1]!, parts.slice(0, -1).join(' ')] : [name, '']
 }
 
-/** 002706 of CQ-20260720-002706. */
+/** 000013 of CY20261125000013: the count of the day, after a prefix and the date. */
 export function shortNumber(number: string): string {
-  const tail = number.split('-').pop() ?? number
-  return tail.length >= 4 && tail !== number ? tail : number
+  return /\d{8}-?(\d{6})$/.exec(number)?.[1] ?? number
 }
 
 export function stateTone(state: string): 'live' | 'good' | 'still' {
