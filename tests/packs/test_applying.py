@@ -24,7 +24,7 @@ def test_a_pack_is_put_into_force_once_and_told_unchanged_afterwards(desk: Any) 
     first = desk()
     assert first.post("/packs/lamps/apply", {"text": SMALL}) == {"key": "lamps", "version": "1", "revision": 1, "changed": True}
     events = sql("SELECT data FROM outbox WHERE subject = 'ev.pack.applied' ORDER BY time")
-    assert events[-1][0] == {"key": "lamps", "version": "1", "revision": 1, "version_before": None}
+    assert events[-1][0] == {"key": "lamps", "version": "1", "revision": 1, "version_before": None, "changes": ["lamp-current"]}
     assert rules() == {"lamp-current": 1}
     assert [layer["key"] for layer in first.get("/map/layers")] == ["lamps"]
     commented = "# a comment changes nothing\n" + SMALL

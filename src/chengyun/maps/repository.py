@@ -44,7 +44,7 @@ SELECT d.id::text AS id, d.key, d.name, d.lon, d.lat, coalesce(s.connection, 'un
 
 def layers(session: Session) -> list[MapLayer]:
     """All layers, by pack and in the pack's order."""
-    return list(session.scalars(select(MapLayer).order_by(MapLayer.pack, MapLayer.position)))
+    return list(session.scalars(select(MapLayer).order_by(MapLayer.pack, MapLayer.position).execution_options(populate_existing=True)))
 
 
 def layer(session: Session, key: str) -> MapLayer | None:
@@ -55,7 +55,7 @@ def layer(session: Session, key: str) -> MapLayer | None:
 def owners(session: Session, keys: Sequence[str]) -> dict[str, str]:
     """Which pack each of these layers belongs to, where it is there already."""
     rows = session.execute(select(MapLayer.key, MapLayer.pack).where(MapLayer.key.in_(keys)))
-    return dict(rows.tuples().all())
+    return {key: pack for key, pack in rows}
 
 
 def put(session: Session, pack: str, rows: Sequence[Row]) -> None:

@@ -21,6 +21,7 @@ MOST_POINTS = 1500
 """When more points lie in the box they are counted together, whatever the zoom."""
 _CELL_PIXELS = 48
 _TILE_PIXELS = 512
+_MOST_CELLS = 64
 
 
 def put_layers(session: Session, pack: str, specs: Sequence[LayerSpec]) -> None:
@@ -67,12 +68,17 @@ def _read(session: Session, layer: MapLayer, box: Box, zoom: float) -> tuple[str
         rows = repository.points(session, layer.filter, box, MOST_POINTS + 1)
         if len(rows) <= MOST_POINTS:
             return "point", rows
-    return "cell", repository.by_cell(session, layer.filter, box, cell_size(zoom))
+    return "cell", repository.by_cell(session, layer.filter, box, cell_size(zoom, box))
 
 
-def cell_size(zoom: float) -> float:
-    """Sides in degrees of the squares in which points are counted together: on the screen about as large as a thumb."""
-    return 360.0 / 2.0 ** math.floor(zoom) * _CELL_PIXELS / _TILE_PIXELS
+def cell_size(zoom: float, box: Box) -> float:
+    """Sides in degrees of the squares in which points are counted together: on the screen about as large as a thumb.
+
+    Doubled until no more than `_MOST_CELLS` lie side by side in the box, so that no question makes an endless answer.
+    """
+    size = 360.0 / 2.0 ** math.floor(zoom) * _CELL_PIXELS / _TILE_PIXELS
+    most = max(box[2] - box[0], box[3] - box[1]) / _MOST_CELLS
+    return float(size * 2.0 ** max(0, math.ceil(math.log2(most / size))))
 
 
 def parse_box(bbox: str) -> Box:

@@ -161,7 +161,7 @@ def _bounds(spec: ArgumentSpec) -> tuple[str, str]:
     if spec.low is None and spec.high is None:
         return "", ""
     low, high = ("" if bound is None else _plain(bound) for bound in (spec.low, spec.high))
-    what_zh, what_en = (",长度 ", " with a length of ") if spec.kind == "text" else (",", " of ")
+    what_zh, what_en = (",长度 ", ", length ") if spec.kind == "text" else (",", " from ")
     return f"{what_zh}{low}–{high}", f"{what_en}{low}–{high}"
 
 

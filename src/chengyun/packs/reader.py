@@ -117,7 +117,7 @@ def _position(mark: Any) -> Position:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-def _problem(text: str) -> dict[str, str]:
+def _problem(text: str) -> dict[str, Any]:
     for beginning, zh, en in _PROBLEMS:
         if text.startswith(beginning):
             return {"zh": zh, "en": en}

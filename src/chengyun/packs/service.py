@@ -99,7 +99,7 @@ def apply_all(session: Session, manifests: Sequence[Manifest], actor: Actor) -> 
 def _put(session: Session, manifest: Manifest, digest: str, before: Pack | None, actor: Actor) -> Applied:
     head = manifest.pack
     was = before.version if before else None
-    alarms.put_rules(session, head.key, manifest.rules)
+    changes = alarms.put_rules(session, head.key, manifest.rules)
     cases.put_policies(session, head.key, manifest.case_policies)
     maps.put_layers(session, head.key, manifest.layers)
     values = {
@@ -114,7 +114,7 @@ def _put(session: Session, manifest: Manifest, digest: str, before: Pack | None,
     revision = repository.add(session, values)
     told = {"version": head.version, "revision": revision, "version_before": was}
     audit(session, actor, "pack.apply", "pack", head.key, told | {"checksum": digest})
-    emit(session, "ev.pack.applied", {"key": head.key, **told}, get_settings().city_code)
+    emit(session, "ev.pack.applied", {"key": head.key, **told, "changes": changes}, get_settings().city_code)
     return Applied(head.key, head.version, revision, True)
 
 
