@@ -67,7 +67,7 @@ def run_demo(*, speed: float, scale: str, port: int | None) -> None:
         nonlocal password
         password = kept_secret(settings.data_dir, "demo-password", lambda: new_token(9))
         if not supervisor.stopping and not _has_demo_city(settings.data_dir, scale):
-            say("Demo city: districts, people, devices, packs")
+            say("Demo city: people, devices and what happened before")
             OneShot("seed", settings.data_dir, arguments=["seed-demo", "--scale", scale]).run()
 
     def ready() -> None:
@@ -106,7 +106,7 @@ def _run(
         _start_services(settings, supervisor, say, stack)
         if not supervisor.stopping:
             if stamp.read(addresses.database_url()) != stamp.of_code():
-                say("Database: tables of this version")
+                say("Database: tables, standards, divisions and packs of this version")
                 OneShot("migrate", data_dir, arguments=["migrate"]).run()
             prepare(supervisor)
         if not supervisor.stopping:

@@ -4,6 +4,7 @@ import json
 
 from chengyun.cli.failures import Refused
 from chengyun.kernel import addresses
+from chengyun.kernel.db import Scope, transaction
 from chengyun.kernel.settings import get_settings
 
 
@@ -15,6 +16,21 @@ def migrate_database() -> None:
     url = addresses.database_url()
     import_models()
     upgrade(url)
+    _load_base()
+
+
+def _load_base() -> None:
+    """What every city begins with: standards, divisions, posts and the built-in packs. What an operator changed stays."""
+    from chengyun.accounts import service as accounts
+    from chengyun.packs import service as packs
+    from chengyun.regions import service as regions
+    from chengyun.standards import service as standards
+
+    with transaction(Scope.everything()) as session:
+        standards.seed(session)
+        regions.seed(session)
+        accounts.seed(session)
+        packs.apply_builtin(session)
 
 
 def settings_in_force() -> str:

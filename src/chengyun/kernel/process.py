@@ -76,7 +76,10 @@ def _health_server(name: str, health: Health) -> Any:
     folder = get_settings().data_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}-{os.getpid()}.json"
-    file.write_text(json.dumps({"pid": os.getpid(), "health_port": server.server_address[1]}))
+    # Renamed into place: whoever looks never finds half a note.
+    beside = file.with_suffix(".new")
+    beside.write_text(json.dumps({"pid": os.getpid(), "health_port": server.server_address[1]}))
+    beside.replace(file)
     try:
         yield
     finally:

@@ -69,8 +69,9 @@ def apply_text(session: Session, key: str, text: str | None, actor: Actor) -> Ap
 
 
 def apply_builtin(session: Session) -> list[Applied]:
-    """Put the packs that come with the platform into force; those in force already stay as they are."""
-    return apply_all(session, list(builtin().values()), PLATFORM)
+    """Put the packs that come with the platform into force; whatever is in force under their keys already stays as it is."""
+    standing = {pack.key for pack in repository.in_force(session)}
+    return apply_all(session, [manifest for key, manifest in builtin().items() if key not in standing], PLATFORM)
 
 
 def apply(session: Session, manifest: Manifest, actor: Actor) -> Applied:

@@ -18,9 +18,7 @@ from chengyun.kernel import stamp
 from chengyun.kernel.db import Scope, transaction
 from chengyun.kernel.embedded.secrets import private_folder, write_private
 from chengyun.kernel.settings import get_settings
-from chengyun.packs import service as packs
 from chengyun.regions import service as regions
-from chengyun.standards import service as standards
 
 DEMO_USERS = tuple(username for username, *_ in people.VISITORS)
 SEED = 2026
@@ -32,11 +30,6 @@ def seed(scale: str, password: str) -> None:
     """Load what is missing; the file with the simulator's passwords is written last and says that all is there."""
     data_dir = get_settings().data_dir
     plan = private_folder(data_dir / "secrets") / "sim.json"
-    with transaction(Scope.everything()) as session:
-        standards.seed(session)
-        regions.seed(session)
-        accounts.seed(session)
-        packs.apply_builtin(session)
     content = _loaded(plan, scale)
     if content is None:
         with transaction(Scope.everything()) as session:
