@@ -73,7 +73,7 @@ def test_an_alarm_becomes_a_case_and_is_closed(browser: Browser, city: City, sea
     officer.picture("loop-3-closed")
     for person in (chief, officer, crew, supervisor):
         assert person.errors == []
-    assert "sound" in city.chengyun("cases", "verify")
+    assert "every timeline is as it was written" in city.chengyun("cases", "verify")
 
 
 def _sit(browser: Browser, city: City, username: str) -> Seat:
