@@ -133,7 +133,7 @@ def test_the_summary_counts_what_is_open(watch: Watch, desk: TestClient) -> None
 @pytest.mark.parametrize(
     ("lang", "words"),
     [
-        ("zh-CN", ["甲烷达到或超过 20 %LEL,持续 30 秒,即为橙色报警;本次为 26 %LEL", "回落超过 2 %LEL"]),
+        ("zh-CN", ["甲烷达到或超过 20 %LEL,持续 30 秒,即为橙色告警;本次为 26 %LEL", "回落超过 2 %LEL"]),
         ("en", ["Methane at or above 20 %LEL for 30 s: an orange alarm", "It was 26 %LEL"]),
     ],
 )

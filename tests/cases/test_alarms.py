@@ -125,7 +125,7 @@ def test_an_alarm_opens_one_case_and_is_followed(office: Office, plant: dict[str
     (case,) = cases_of(office, tank)
     assert (case["source"], case["state"], case["urgency"], case["class"]["code"]) == ("alarm", "reported", "urgent", "01018")
     assert case["title"] == "化粪池气体超限 · HF0001 号池"
-    assert "橙色报警:HF0001 号池 的 ch4 为 60 %LEL,阈值 50 %LEL(规则 gas 第 1 版)" in case["description"]
+    assert "橙色告警:HF0001 号池 的 ch4 为 60 %LEL,阈值 50 %LEL(规则 gas 第 1 版)" in case["description"]
     assert case["place"] == {"lon": 106.5516, "lat": 29.563}
     assert case["area_name"].startswith("渝中区")
     tank.read(120.0)
@@ -134,7 +134,7 @@ def test_an_alarm_opens_one_case_and_is_followed(office: Office, plant: dict[str
     (same,) = cases_of(office, tank)
     assert same["id"] == case["id"]
     notes = [e["data"]["note"] for e in office.desk.get(f"/cases/{case['id']}/timeline") if e["operation"] == "note"]
-    assert notes == ["报警级别变为红色", "报警已解除", "报警再次触发"]
+    assert notes == ["告警级别变为红色", "告警已解除", "告警再次触发"]
     with transaction(Scope.everything()) as session:
         assert alarms.get(session, UUID(case["alarm_id"])).case_id == UUID(case["id"])
     detail = office.desk.get(f"/cases/{case['id']}")
@@ -173,7 +173,7 @@ def test_a_case_is_opened_by_hand_where_no_policy_does(office: Office, plant: di
     made = office.desk.post(path, 201, **{"class": {"kind": "component", "code": "01018"}}, description="值班员判断需现场处置")
     assert (made["alarm_id"], made["class"]["code"], made["source"]) == (quiet["id"], "01018", "alarm")
     assert made["title"].startswith("化粪池井盖 · HF0003")
-    assert made["description"].startswith("值班员判断需现场处置\n蓝色报警")
+    assert made["description"].startswith("值班员判断需现场处置\n蓝色告警")
     again = office.desk.post(path, 409, **{"class": {"kind": "component", "code": "01018"}})
     assert (again["code"], again["case_id"]) == ("case.alarm_taken", made["id"])
     assert office.desk.post("/alarms/00000000-0000-0000-0000-000000000001/case", 404)["code"] == "object.not_found"

@@ -22,7 +22,7 @@ def explain(spec: RuleSpec, level: int, metric: str, unit: str, value: float | N
     seen = f"{number(value)} {unit}".strip()
     article = "an" if colour == "orange" else "a"
     if chinese:
-        return f"{condition}{hold},即为{colour}报警;本次为 {seen}。{back}"
+        return f"{condition}{hold},即为{colour}告警;本次为 {seen}。{back}"
     return f"{condition}{hold}: {article} {colour} alarm. It was {seen}. {back}".strip()
 
 

@@ -47,7 +47,7 @@ register(
         ),
         "case.queue": (422, "没有队列 {queue};已有:{known}", "There is no queue {queue}; there are: {known}"),
         "case.number_unknown": (404, "没有案件 {number}", "There is no case {number}"),
-        "case.alarm_taken": (409, "该报警已立案:{number}", "This alarm has a case already: {number}"),
+        "case.alarm_taken": (409, "该告警已立案:{number}", "This alarm has a case already: {number}"),
         "case.history": (
             422,
             "第 {row} 条历史案件:{what}",

@@ -103,8 +103,8 @@ def _open(session: Session, actor: Actor, alarm: dict[str, Any], region_code: st
 
 
 def described(alarm: dict[str, Any]) -> str:
-    """An alarm in a sentence: `橙色报警:渝中-0001 的 ch4 为 27.5 %LEL,阈值 25 %LEL(规则 septic-ch4 第 1 版)`."""
-    words = f"{LEVELS.get(int(alarm['level']), '')}报警:{alarm['device_name']}"
+    """An alarm in a sentence: `橙色告警:渝中-0001 的 ch4 为 27.5 %LEL,阈值 25 %LEL(规则 septic-ch4 第 1 版)`."""
+    words = f"{LEVELS.get(int(alarm['level']), '')}告警:{alarm['device_name']}"
     unit = f" {alarm['unit']}" if alarm.get("unit") else ""
     if alarm.get("metric") and alarm.get("value") is not None:
         words += f" 的 {alarm['metric']} 为 {alarm['value']:g}{unit}"
@@ -113,7 +113,7 @@ def described(alarm: dict[str, Any]) -> str:
     return f"{words}(规则 {alarm['rule']} 第 {alarm.get('rule_version', 1)} 版)"
 
 
-_SAID = {"raised": "报警再次触发", "level": "报警级别变为{level}", "cleared": "报警已解除"}
+_SAID = {"raised": "告警再次触发", "level": "告警级别变为{level}", "cleared": "告警已解除"}
 
 
 def _note(session: Session, record: CaseRecord, kind: str, alarm: dict[str, Any]) -> None:
