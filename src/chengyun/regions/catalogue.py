@@ -21,9 +21,7 @@ def _listed() -> dict[str, Division]:
         code, level = r["code"], Level(int(r["level"]))
         above = {Level.DISTRICT: code[:2] + "0000", Level.STREET: code[:6]}.get(level)
         parent = division_id(above, FIRST_DAY) if above else None
-        found[code] = Division(
-            division_id(code, FIRST_DAY), code, level, r["name"], r["name_en"], r["short_name"], parent, FIRST_DAY
-        )
+        found[code] = Division(division_id(code, FIRST_DAY), code, level, r["name"], r["name_en"], r["short_name"], parent, FIRST_DAY)
     return found
 
 

@@ -100,9 +100,7 @@ class _Bins:
         self._test(polygons, lons, lats, points[~sure], start[~sure], count[~sure], result)
         return result
 
-    def _test(
-        self, polygons: Any, lons: Floats, lats: Floats, points: Ints, start: Ints, count: Ints, result: Ints
-    ) -> None:
+    def _test(self, polygons: Any, lons: Floats, lats: Floats, points: Ints, start: Ints, count: Ints, result: Ints) -> None:
         """Try the candidates of each doubtful point in turn, the lowest code first."""
         turn = 0
         while points.size:

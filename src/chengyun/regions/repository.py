@@ -116,9 +116,7 @@ def load_divisions(session: Session, rows: Sequence[Division]) -> int:
 
 def load_changes(session: Session, rows: Sequence[Change]) -> None:
     """Insert what went to whom."""
-    values = [
-        {"from_id": c.from_id, "to_id": c.to_id, "on_day": c.on, "share": c.share, "main": c.main, "source": c.source} for c in rows
-    ]
+    values = [{"from_id": c.from_id, "to_id": c.to_id, "on_day": c.on, "share": c.share, "main": c.main, "source": c.source} for c in rows]
     session.execute(insert(DivisionChange).on_conflict_do_nothing(), values)
 
 
@@ -135,9 +133,7 @@ def load_grids(session: Session, rows: Iterable[GridRow]) -> int:
     return _copy_new(session, "unit_grid", columns, types, values)
 
 
-def load_responsibility(
-    session: Session, grids: Sequence[tuple[UUID, str, str, date]], members: Iterable[tuple[str, UUID]]
-) -> None:
+def load_responsibility(session: Session, grids: Sequence[tuple[UUID, str, str, date]], members: Iterable[tuple[str, UUID]]) -> None:
     """Insert responsibility grids (id, division, name, valid from) and their unit grids."""
     _copy_new(session, "responsibility_grid", ("id", "code", "name", "valid_from"), ["uuid", "varchar", "varchar", "date"], grids)
     _copy_new(session, "responsibility_grid_member", ("grid_code", "responsibility_id"), ["varchar", "uuid"], members)
@@ -194,9 +190,9 @@ def grid_shapes(session: Session, on: date) -> list[tuple[str, bytes]]:
 def grids_in(session: Session, west: float, south: float, east: float, north: float, on: date, limit: int) -> list[UnitGrid]:
     """Unit grids in force whose rectangle meets a rectangle, by code."""
     g = UnitGrid
-    overlap = text(
-        "box(point(min_lon, min_lat), point(max_lon, max_lat)) && box(point(:west, :south), point(:east, :north))"
-    ).bindparams(west=west, south=south, east=east, north=north)
+    overlap = text("box(point(min_lon, min_lat), point(max_lon, max_lat)) && box(point(:west, :south), point(:east, :north))").bindparams(
+        west=west, south=south, east=east, north=north
+    )
     stmt = select(g).where(overlap, g.valid_from <= on, (g.valid_to.is_(None)) | (g.valid_to > on)).order_by(g.code).limit(limit)
     return list(session.scalars(stmt))
 

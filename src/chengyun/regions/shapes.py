@@ -158,8 +158,6 @@ def area_m2(polygons: Any) -> Floats:
     Equal-area cylindrical: the sphere's authalic radius, sine of the latitude. Off by less than 0.3 % from the ellipsoid.
     """
     radius = 6371007.2
-    flat = shapely.transform(
-        polygons, lambda c: np.column_stack([np.radians(c[:, 0]) * radius, np.sin(np.radians(c[:, 1])) * radius])
-    )
+    flat = shapely.transform(polygons, lambda c: np.column_stack([np.radians(c[:, 0]) * radius, np.sin(np.radians(c[:, 1])) * radius]))
     areas: Floats = np.asarray(shapely.area(flat), np.float64)
     return areas

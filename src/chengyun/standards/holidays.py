@@ -23,6 +23,4 @@ def shipped() -> tuple[SpecialDay, ...]:
     """The days in `data/holidays.csv`, in order."""
     path = resources.files("chengyun.standards") / "data" / "holidays.csv"
     rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-    return tuple(
-        SpecialDay(date.fromisoformat(r["date"]), r["kind"] == "make_up", r["name"], r["name_en"], r["source"]) for r in rows
-    )
+    return tuple(SpecialDay(date.fromisoformat(r["date"]), r["kind"] == "make_up", r["name"], r["name_en"], r["source"]) for r in rows)
