@@ -123,6 +123,7 @@ describe('the timeline', () => {
     expect(shortNumber('CY20261125000013')).toBe('000013')
     expect(shortNumber('A-7')).toBe('A-7')
     expect(areaParts('渝中区 大坪街道')).toEqual(['大坪街道', '渝中区'])
+    expect(areaParts('Daping Subdistrict, Yuzhong District')).toEqual(['Daping Subdistrict', 'Yuzhong District'])
     expect(shortHash('05a4889100')).toBe('05a4 8891')
   })
 })

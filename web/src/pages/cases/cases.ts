@@ -156,6 +156,9 @@ export function eventWords(event: CaseEvent): { unit: string; class: string; tex
 
 /** The area's last part large, what it lies in small. */
 export function areaParts(name: string): [string, string] {
+  // English names go from small to large: Daping Subdistrict, Yuzhong District.
+  const comma = name.indexOf(', ')
+  if (comma > 0) return [name.slice(0, comma), name.slice(comma + 2)]
   const parts = name.split(/[\s·/]+/).filter(Boolean)
   return parts.length > 1 ? [parts[parts.length - 1]!, parts.slice(0, -1).join(' ')] : [name, '']
 }
