@@ -380,3 +380,13 @@ def test_html_and_sql_in_a_note_are_kept_as_text(watch: Watch, chief: TestClient
     words = "<script>alert(1)</script>'; DROP TABLE alarm; --"
     assert chief.post(f"/api/v1/alarms/{alarm['id']}/notes", json={"text": words}).status_code == 200
     assert chief.get(f"/api/v1/alarms/{alarm['id']}/timeline").json()[-1]["text"] == words
+
+
+def test_a_watch_without_a_readable_memory_still_ends_open_alarms(watch: Watch, chief: TestClient) -> None:
+    watch.read("T012", 60.0, 0)
+    fresh = Watch()
+    fresh.evaluator.restore(b"of another version")
+    fresh.read("T012", 55.0, 1)
+    assert (only(chief, "T012")["level"], only(chief, "T012")["recurrences"]) == (2, 0)
+    fresh.read("T012", 1.0, 2)
+    assert only(chief, "T012")["state"] == "cleared"

@@ -5,7 +5,7 @@ has been back behind threshold and hysteresis for the clear-hold time. The alarm
 All times are those of the readings, so the result does not depend on how the stream is cut into batches.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,6 +151,14 @@ class Memory:
             getattr(memory, name)[:, at] = stored[f"{prefix}.{name}"]
         ring_time, ring_value = stored[f"{prefix}.ring_time"], stored[f"{prefix}.ring_value"]
         return cls(last, memory.active, memory.on_since, memory.on_value, memory.off_since, ring_time, ring_value)
+
+    def switched_on(self, levels: Sequence[int], found: Sequence[tuple[int, int]]) -> "Memory":
+        """The same with switches on for alarms that are open: place and level of each."""
+        for place, level in found:
+            self.active[:, place] = np.array(levels) >= level
+            self.active[-1, place] = True
+            self.stirred[place] = True
+        return self
 
     def level(self, rule: Rule, rows: Int64s) -> Int32s:
         """Level of each row: the most severe switch that is on, 0 for none."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,9 +14,11 @@ from chengyun.alarms import repository, settle, writer
 from chengyun.alarms.compiled import Int32s, Int64s, Memory, Rule, carried, step
 from chengyun.alarms.schemas import RuleSpec
 from chengyun.devices.fleet import Fleet
+from chengyun.kernel.logs import get_logger
 from chengyun.kernel.metrics import counter
 from chengyun.telemetry.batch import Batch
 
+log = get_logger(__name__)
 changes_total = counter("chengyun_alarm_changes_total", "Changes of level that the rules found")
 
 
@@ -55,6 +58,7 @@ class AlarmEvaluator:
     _place: Int32s = field(default_factory=lambda: np.zeros(0, np.int32))
     _by_metric: dict[int, list[Watched]] = field(default_factory=dict)
     _kept: dict[str, tuple[int, tuple[int, ...], Memory]] = field(default_factory=dict)
+    _open: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
     def load(self, connection: psycopg.Connection[Any], fleet: Fleet) -> None:
         """Read the rules, and take a fleet into use. What a rule remembers stays, also over a new version of it."""
@@ -62,6 +66,11 @@ class AlarmEvaluator:
         self.fleet = fleet
         self.revision = repository.revision(connection)
         self._place, counts = _places(fleet)
+        row_of = {device_id: row for row, device_id in enumerate(fleet.ids)}
+        self._open = {}
+        for key, device_id, level in repository.open_levels(connection):
+            if device_id in row_of:
+                self._open.setdefault(key, []).append((int(self._place[row_of[device_id]]), level))
         models = {model.key: i for i, model in enumerate(fleet.models)}
         self.watched, self.silence = [], []
         for key, version, pack, spec in repository.rules_in_force(connection):
@@ -79,7 +88,9 @@ class AlarmEvaluator:
     def _memory(self, rule: Rule, count: int) -> Memory:
         kept = self._kept.get(rule.key)
         if kept is None:
-            return Memory.empty(len(rule.levels), count, rate=rule.spec.kind == "rate")
+            # Nothing is remembered, but alarms may be open: they end when their readings say so.
+            memory = Memory.empty(len(rule.levels), count, rate=rule.spec.kind == "rate")
+            return memory.switched_on(rule.levels, self._open.get(rule.key, []))
         version, levels, memory = kept
         if version != rule.version:
             memory = carried(memory, levels, rule)
@@ -100,13 +111,16 @@ class AlarmEvaluator:
         return out.getvalue()
 
     def restore(self, state: bytes | None) -> None:
-        """Take back what a snapshot remembers; None: start empty. Called after `load`."""
+        """Take back what a snapshot remembers; None: start with the open alarms. Called after `load`.
+
+        A snapshot of another version of the program that cannot be read is passed over: hold times then begin anew.
+        """
         self._kept = {}
         if state is not None:
-            with np.load(io.BytesIO(state), allow_pickle=False) as stored:
-                heads = json.loads(stored["heads"].tobytes())
-                for i, (key, version, levels) in enumerate(heads):
-                    self._kept[key] = (version, tuple(levels), Memory.of_arrays(stored, str(i), len(levels)))
+            try:
+                self._kept = _read_snapshot(state)
+            except (KeyError, ValueError, IndexError, OSError, zipfile.BadZipFile) as failure:
+                log.warning("the snapshot of the rules' memory cannot be read and is passed over", error=str(failure))
         if self.fleet is not None:
             counts = _places(self.fleet)[1]
             for watched in self.watched:
@@ -158,6 +172,14 @@ class AlarmEvaluator:
     def sweep(self, connection: psycopg.Connection[Any], now: datetime) -> None:
         """Silent devices, and storms that have calmed."""
         settle.sweep(connection, self.silence, now)
+
+
+def _read_snapshot(state: bytes) -> dict[str, tuple[int, tuple[int, ...], Memory]]:
+    with np.load(io.BytesIO(state), allow_pickle=False) as stored:
+        heads = json.loads(stored["heads"].tobytes())
+        return {
+            key: (version, tuple(levels), Memory.of_arrays(stored, str(i), len(levels))) for i, (key, version, levels) in enumerate(heads)
+        }
 
 
 def _places(fleet: Fleet) -> tuple[Int32s, list[int]]:

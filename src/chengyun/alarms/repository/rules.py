@@ -28,6 +28,14 @@ def rules_in_force(connection: psycopg.Connection[Any]) -> list[tuple[str, int, 
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
+def open_levels(connection: psycopg.Connection[Any]) -> list[tuple[str, UUID, int]]:
+    """Rule, device and level of all open alarms that readings have made."""
+    rows = connection.execute(
+        "SELECT rule_key, device_id, level FROM alarm WHERE state IN ('raised', 'acknowledged') AND metric IS NOT NULL"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def lock(session: Session) -> None:
     """Let one program at a time change rules, and tell all watches once it is done."""
     stamp = {"name": _NAME, "revision": uuid7()}
