@@ -42,7 +42,7 @@ _RESERVED = "chengyun:"
 _lock = threading.Lock()
 
 
-class Unreachable(Exception):
+class Unreachable(ConnectionError):
     """The MQTT door does not answer or does not confirm."""
 
 

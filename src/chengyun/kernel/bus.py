@@ -10,8 +10,10 @@ from uuid import UUID
 
 import nats
 import orjson
+import psycopg
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -24,7 +26,11 @@ from nats.js.api import (
     SubjectTransform,
 )
 from nats.js.errors import NotFoundError
+from psycopg_pool import PoolTimeout
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from chengyun.kernel import addresses, clock
@@ -248,19 +254,37 @@ async def _subscribe(bus: Bus, handler: Consumer) -> JetStreamContext.PullSubscr
 
 
 MAX_TRIES = 20
+# Not the event's fault: a server is away or busy. Such an event is tried again for as long as it takes.
+PASSING = (OSError, TimeoutError, NatsError, psycopg.OperationalError, PoolTimeout, OperationalError, InterfaceError, NoConnection)
+
+
+def forget_applied(before: datetime) -> int:
+    """Drop marks of events applied before a moment, which the stream no longer holds; returns how many."""
+    with transaction(Scope.everything()) as session:
+        gone = session.execute(delete(InboxEvent).where(InboxEvent.applied_at < before))
+        return int(getattr(gone, "rowcount", 0))
 
 
 async def _deliver(handler: Consumer, message: Msg) -> None:
-    """Apply one message; a failure is retried with growing pauses, and after many tries put aside with an error in the log."""
+    """Apply one message; a failure is retried with growing pauses, and one of its own after many tries put aside, told in the log."""
     try:
         event = Event.parse(message.data)
         await asyncio.to_thread(apply_once, handler, event)
+    except PASSING as failure:
+        log.warning("an event waits", consumer=handler.name, subject=message.subject, error=str(failure))
+        await message.nak(delay=_pause(message.metadata.num_delivered))
+        return
     except Exception:
         tries = message.metadata.num_delivered
-        log.exception("event could not be applied", consumer=handler.name, subject=message.subject, tries=tries)
-        if tries >= MAX_TRIES:
+        given_up = tries >= MAX_TRIES
+        log.exception("event could not be applied", consumer=handler.name, subject=message.subject, tries=tries, given_up=given_up)
+        if given_up:
             await message.term()
         else:
-            await message.nak(delay=min(30.0, 0.2 * 2**tries))
+            await message.nak(delay=_pause(tries))
         return
     await message.ack()
+
+
+def _pause(tries: int) -> float:
+    return min(30.0, 0.2 * 2.0 ** min(tries, 10))

@@ -22,6 +22,7 @@ def import_models() -> None:
 def import_work() -> None:
     """Make every room's error codes, consumers and scheduled jobs known."""
     import_models()
+    import_module("chengyun.kernel.upkeep")
     for name in ("errors", "events", "jobs"):
         for module in _parts(name):
             import_module(module)
