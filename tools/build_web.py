@@ -1,8 +1,11 @@
 """Builds the web client into the package, when its sources changed. Standard library only."""
 
+import ctypes
+import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "web"
 BUILT = ROOT / "src" / "chengyun" / "server" / "static"
 STAMPS = WEB / "node_modules"
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
 
 
 def digest(paths: list[Path]) -> str:
@@ -61,12 +66,27 @@ def commands() -> tuple[list[str], list[str]]:
     return [str(folder / "bin" / "node")], [str(folder / "bin" / "node"), str(script)]
 
 
+def end_with_parent() -> None:
+    """In a child: it ends when this program is killed."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def run(command: list[str], log: Path) -> None:
     """Run a step; its output is shown only when it fails."""
     path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])
     quiet = {"PATH": path, "CI": "1", "npm_config_update_notifier": "false", "npm_config_fund": "false"}
     with log.open("wb") as out:
-        done = subprocess.run(command, cwd=WEB, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env={**os.environ, **quiet}, check=False)
+        done = subprocess.run(
+            command,
+            cwd=WEB,
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **quiet},
+            preexec_fn=end_with_parent,
+            check=False,
+        )
     if done.returncode != 0:
         sys.stderr.write(log.read_text(errors="replace")[-3000:])
         sys.exit(f"chengyun: the web client could not be built: {Path(command[-1]).name} failed; see {log}")
@@ -77,14 +97,19 @@ def main() -> None:
     """Install what the lock file names, then build."""
     if "--is-current" in sys.argv:
         sys.exit(0 if is_current() else 1)
+    # Two starts at once: the second waits here and finds it built.
+    lock = os.open(WEB, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if "--always" not in sys.argv and is_current():
+        return
     node, npm = commands()
     now = digest(sources())
     begun = time.monotonic()
     sys.stderr.write("chengyun: building the web client\n")
-    lock = digest([WEB / "package-lock.json"])
-    if not has_stamp(".installed", lock):
+    wanted = digest([WEB / "package-lock.json"])
+    if not has_stamp(".installed", wanted):
         run([*npm, "ci", "--no-audit", "--prefer-offline", "--ignore-scripts"], WEB / "npm.log")
-        (STAMPS / ".installed").write_text(lock)
+        (STAMPS / ".installed").write_text(wanted)
     run([*node, str(STAMPS / "vite" / "bin" / "vite.js"), "build"], WEB / "build.log")
     (STAMPS / ".built").write_text(now)
     sys.stderr.write(f"chengyun: web client built in {time.monotonic() - begun:.0f} s\n")

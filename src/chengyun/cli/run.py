@@ -1,6 +1,7 @@
 """`demo` and `up`: everything on one machine; and the programs that can be started alone."""
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -8,8 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
+from chengyun.cli.clone import building_web_client
 from chengyun.cli.failures import Refused
 from chengyun.kernel import addresses, stamp
 from chengyun.kernel.clock import ScaledClock
@@ -68,7 +71,7 @@ def run_demo(*, speed: float, scale: str, port: int | None) -> None:
         password = kept_secret(settings.data_dir, "demo-password", lambda: new_token(9))
         if not supervisor.stopping and not _has_demo_city(settings.data_dir, scale):
             say("Demo city: people, devices and what happened before")
-            OneShot("seed", settings.data_dir, arguments=["seed-demo", "--scale", scale]).run()
+            OneShot("seed", settings.data_dir, _verb("seed-demo", "--scale", scale)).run(lambda: supervisor.stopping)
 
     def ready() -> None:
         print(f"Chengyun runs on {web_address(settings)} · users: {_demo_users()} · password of all: {password}", flush=True)
@@ -102,13 +105,15 @@ def _run(
         require_port(settings.host, settings.port, "web client", "CHENGYUN_PORT or --port")
         supervisor = Supervisor(data_dir, say)
         supervisor.catch_signals()
+        web = stack.enter_context(building_web_client(data_dir))
         stack.callback(_farewell, supervisor, say)
         _start_services(settings, supervisor, say, stack)
         if not supervisor.stopping:
             if stamp.read(addresses.database_url()) != stamp.of_code():
                 say("Database: tables, standards, divisions and packs of this version")
-                OneShot("migrate", data_dir, arguments=["migrate"]).run()
+                OneShot("migrate", data_dir, _verb("migrate")).run(lambda: supervisor.stopping)
             prepare(supervisor)
+        web.wait(say, lambda: supervisor.stopping)
         if not supervisor.stopping:
             say(f"Programs: {', '.join(_PROGRAMS)}")
             supervisor.start([_program(name, settings) for name in _PROGRAMS])
@@ -142,13 +147,13 @@ def _start_services(settings: Settings, supervisor: Supervisor, say: Progress, s
         )
     if settings.database_url is None:
         postgres = EmbeddedPostgres(data_dir)
-        say("PostgreSQL: making a new database" if postgres.is_new else "PostgreSQL")
-        supervisor.start([postgres], patience=None)
     else:
         _require_database(settings.database_url.get_secret_value())
-    if nats is not None:
-        say("NATS")
-        supervisor.start([nats])
+    services = [service for service in (nats, postgres) if service is not None]
+    if services:
+        say("NATS and PostgreSQL: making a new database" if postgres and postgres.is_new else "NATS and PostgreSQL")
+    # The database may need any time for its recovery.
+    supervisor.start(services, patience=None, meanwhile=load_programs)
     publish_addresses(data_dir, postgres, nats)
     stack.callback(addresses.services_file(data_dir).unlink, missing_ok=True)
 
@@ -166,11 +171,35 @@ def _require_database(url: str) -> None:
 
 def _program(name: str, settings: Settings) -> Program:
     address = (_reachable_host(settings.host), settings.port) if name == "api" else None
-    return Program(name, settings.data_dir, environment=_environment(settings), address=address)
+    return Program(name, settings.data_dir, _verb(name), environment=_environment(settings), address=address)
 
 
 def _client(arguments: Sequence[str], data_dir: Path) -> Program:
-    return Program(arguments[0], data_dir, arguments=arguments, environment=_environment(get_settings()))
+    return Program(arguments[0], data_dir, _verb(*arguments), environment=_environment(get_settings()))
+
+
+def _verb(*words: str) -> Callable[[], None]:
+    """A verb of the command line, to be run in a copy of this process."""
+
+    def run() -> None:
+        from chengyun.cli.main import main
+
+        main(list(words))
+
+    return run
+
+
+def load_programs() -> None:
+    """Load what all programs need, once: they run as copies of this process."""
+    from chengyun.server.rooms import import_work, routers
+
+    for module in ("server.app", "server.processes", "telemetry.watch", "telemetry.archive", "alarms.evaluator", "kernel.migrate"):
+        import_module(f"chengyun.{module}")
+    import_work()
+    routers()
+    # What is there now stays, so that collections in the copies need not touch (and thereby copy) its pages.
+    gc.collect()
+    gc.freeze()
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -16,6 +17,23 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class CannotStart(RuntimeError):
     """Something that the operator has to put right before the platform can start; the message is one clear sentence."""
+
+
+class Running(Protocol):
+    """A child process, however it was started."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """The code with which it ended; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it ends."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, unless it has ended."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,13 @@ class Owner:
     name: str
 
 
+def bind_to_parent(parent: int, farewell: int) -> None:
+    """In a child: get `farewell` when the parent ends; end at once when it has ended already."""
+    _libc.prctl(_PR_SET_PDEATHSIG, farewell, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def _prepare(parent: int, farewell: int, owner: Owner | None) -> Callable[[], None]:
     def in_child() -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -36,9 +61,7 @@ def _prepare(parent: int, farewell: int, owner: Owner | None) -> Callable[[], No
             os.setgid(owner.gid)
             os.setuid(owner.uid)
         # After the change of user: the kernel forgets the signal when credentials change.
-        _libc.prctl(_PR_SET_PDEATHSIG, farewell, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
+        bind_to_parent(parent, farewell)
 
     return in_child
 
@@ -73,7 +96,7 @@ def spawn(
         )
 
 
-def stop(process: subprocess.Popen[bytes], first: signal.Signals, patience: float) -> None:
+def stop(process: Running, first: signal.Signals, patience: float) -> None:
     """Ask a program to end; after `patience` seconds end it and all of its group."""
     if process.poll() is None:
         process.send_signal(first)

@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chengyun.kernel.embedded import child
-from chengyun.kernel.embedded.child import CannotStart
+from chengyun.kernel.embedded.child import CannotStart, Running
 from chengyun.kernel.embedded.services import LEAST_FREE_BYTES
 from chengyun.kernel.supervisor.backoff import Backoff
 from chengyun.kernel.supervisor.program import Program
@@ -31,9 +30,12 @@ class Service(Protocol):
 
     name: str
     log: Path
-    process: subprocess.Popen[bytes] | None
 
-    def spawn(self) -> subprocess.Popen[bytes]:
+    @property
+    def process(self) -> Running | None:
+        """The process as it was last started; None before and after."""
+
+    def spawn(self) -> Running:
         """Start without waiting."""
 
     def ready(self) -> bool:
@@ -79,8 +81,13 @@ class Supervisor:
         """Whether a signal asked to end."""
         return self._stop.is_set()
 
-    def start(self, services: Sequence[Service], patience: float | None = _FIRST_START) -> None:
-        """Start services side by side and wait until all are ready; raises CannotStart with the end of a log."""
+    def start(
+        self, services: Sequence[Service], patience: float | None = _FIRST_START, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start services side by side and wait until all are ready; raises CannotStart with the end of a log.
+
+        `meanwhile` is work that can be done while they get ready.
+        """
         begun = []
         for service in services:
             watched = _Watched(service)
@@ -88,6 +95,7 @@ class Supervisor:
             watched.backoff.begun(time.monotonic())
             service.spawn()
             begun.append(watched)
+        meanwhile()
         until = None if patience is None else time.monotonic() + patience
         waiting = begun
         while waiting and not self._stop.is_set():
@@ -120,8 +128,11 @@ class Supervisor:
                 also()
 
     def end(self) -> None:
-        """Stop all children, the last started first."""
+        """Stop all children, the last started first. Programs take their leave side by side, servers one after the other."""
         self._stop.set()
+        for watched in reversed(self._watched):
+            if isinstance(watched.service, Program):
+                watched.service.ask_to_end()
         for watched in reversed(self._watched):
             self._note(watched.service, "stopping")
             watched.service.stop()

@@ -6,15 +6,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from chengyun.kernel.embedded import child
+from chengyun.kernel.supervisor.copies import Copy, copy
 
 
 class Program:
-    """`chengyun <verb>` as a child process, with the address at which it says that it is well."""
+    """A long-running program as a child process, with the address at which it says that it is well."""
 
     stop_signal = signal.SIGTERM
     stop_patience = 15.0
@@ -23,27 +23,27 @@ class Program:
         self,
         name: str,
         data_dir: Path,
+        main: Callable[[], None],
         *,
-        arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         address: tuple[str, int] | None = None,
     ) -> None:
         self.name = name
         self.log = data_dir / "logs" / f"{name}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Copy | None = None
         self._run = data_dir / "run"
-        self._command = [sys.executable, "-m", "chengyun.cli.main", *(arguments or [name])]
+        self._main = main
         self._environment = {**os.environ, **(environment or {})}
         self._address = address
 
-    def spawn(self) -> subprocess.Popen[bytes]:
+    def spawn(self) -> Copy:
         """Start without waiting."""
-        self.process = child.spawn(
-            self._command,
+        self.process = copy(
+            self._main,
+            title=f"chengyun {self.name}",
             output=self.log,
-            farewell=self.stop_signal,
             environment=self._environment,
-            folder=Path.cwd(),
+            farewell=self.stop_signal,
         )
         return self.process
 
@@ -54,6 +54,11 @@ class Program:
     def alive(self) -> bool:
         """Whether it answers at all; a program that never does is killed and started again."""
         return self._answers("/healthz")
+
+    def ask_to_end(self) -> None:
+        """Tell it to stop, without waiting."""
+        if self.process is not None:
+            self.process.send_signal(self.stop_signal)
 
     def stop(self) -> None:
         """Stop it and what it started."""
@@ -90,20 +95,28 @@ class Program:
 
 
 class OneShot:
-    """`chengyun <verb>` that has to end well before the next children start."""
+    """A step that has to end well before the next children start."""
 
-    def __init__(self, name: str, data_dir: Path, *, arguments: Sequence[str]) -> None:
+    def __init__(self, name: str, data_dir: Path, main: Callable[[], None]) -> None:
         self.name = name
         self.log = data_dir / "logs" / f"{name}.log"
-        self._command = [sys.executable, "-m", "chengyun.cli.main", *arguments]
+        self._main = main
 
-    def run(self) -> None:
-        """Run to the end; raises CannotStart with the log's end when it fails."""
-        process = child.spawn(self._command, output=self.log, folder=Path.cwd(), environment=os.environ)
+    def run(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Run to the end, or until `stopping`; raises CannotStart with the log's end when it fails."""
+        process = copy(
+            self._main,
+            title=f"chengyun {self.name}",
+            output=self.log,
+            environment={**os.environ, "CHENGYUN_DEBUG": "1"},
+            farewell=signal.SIGTERM,
+        )
         try:
-            code = process.wait()
-        except BaseException:
+            while process.poll() is None and not stopping():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.1)
+        finally:
+            ended = process.poll()
             child.stop(process, signal.SIGTERM, 5)
-            raise
-        if code != 0:
+        if ended:
             raise child.CannotStart(f"{self.name} failed; the end of {self.log}:\n{child.tail(self.log)}")
