@@ -10,9 +10,11 @@ import pytest
 from psycopg import Rollback
 
 from chengyun.alarms import settle
+from chengyun.alarms.events import on_moved
 from chengyun.kernel import clock
+from chengyun.kernel.bus import Event
 from chengyun.kernel.clock import ManualClock
-from chengyun.kernel.db import raw_transaction
+from chengyun.kernel.db import Scope, raw_transaction, transaction
 from chengyun.kernel.settings import get_settings
 from tests.alarms.conftest import EVERYTHING, METHANE, SILENCE, START, Rows, Watch, add, officer, officers, put, spec
 
@@ -261,3 +263,23 @@ def test_closing_one_while_another_is_raised_keeps_the_devices_worst_level(watch
     thread.join()
     assert answers == [200]
     assert worst(rows, key) == 1
+
+
+def test_alarms_and_their_histories_go_with_a_device_that_moves(watch: Watch, rows: Rows) -> None:
+    (key,) = fresh(watch)
+    watch.read((key, 0, 30), (key, 60, 1))
+    (alarm,) = rows(ALARM, key)
+    (device,) = rows("SELECT id, region_code FROM device WHERE key = %s", key)
+    yubei = "500112001001"
+    with raw_transaction(EVERYTHING) as connection:
+        connection.execute("UPDATE device SET region_code = %s WHERE id = %s", (yubei, device["id"]))
+    moved = Event(uuid4(), "ev.device.moved", NOW, "test", yubei, {"id": str(device["id"]), "key": key})
+    with transaction(EVERYTHING) as session:
+        on_moved(session, moved)
+    assert [a["region_code"] for a in rows(ALARM, key)] == [yubei]
+    assert {e["region_code"] for e in rows("SELECT region_code FROM alarm_event WHERE alarm_id = %s", alarm["id"])} == {yubei}
+    there = officer(scope=Scope.of([("500112", "500113")]))
+    here = officer(scope=Scope.of([("500103", "500104")]))
+    with officers(there, here) as (new, old):
+        assert new.get(f"/api/v1/alarms/{alarm['id']}").status_code == 200
+        assert old.get(f"/api/v1/alarms/{alarm['id']}").status_code == 404

@@ -5,11 +5,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
 from chengyun.devices import delivery, service
 from chengyun.devices.api import router
+from chengyun.devices.schemas import DevicePatch
+from chengyun.devices.service import Order, registry
 from chengyun.kernel import clock
 from chengyun.kernel.clock import ManualClock
 from chengyun.kernel.db import Scope, raw_transaction, transaction
@@ -264,3 +267,40 @@ def test_the_list_of_orders_goes_page_by_page(client: tuple[TestClient, list[dic
     assert seen == made[::-1]
     for bad in ("x", "W10", "WzEsIDJd", "!!!"):
         assert http.get(path, params={"cursor": bad}).json()["code"] == "request.cursor"
+
+
+def test_very_many_orders_take_a_handful_of_statements_and_a_bad_one_does_not_hold_up_the_others(
+    city: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"bulk-{i}" for i in range(300)]
+    add(*keys)
+    retired, *served = ids(*keys)
+    with transaction(Scope.everything()) as session:
+        registry.change(session, ENGINEER, retired, DevicePatch(revision=1, retired=True))
+    orders = [Order(device_id, "fan", {"on": True}) for device_id in served]
+    bad = [
+        Order(retired, "fan", {"on": True}),
+        Order(uuid4(), "fan", {"on": True}),
+        Order(served[0], "dance", {}),
+        Order(served[0], "fan", {}),
+    ]
+    statements: list[Any] = []
+    plain = psycopg.Cursor.execute
+
+    def counted(self: Any, query: Any, *given: Any, **more: Any) -> Any:
+        statements.append(query)
+        return plain(self, query, *given, **more)
+
+    with raw_transaction(Scope.everything()) as connection:
+        monkeypatch.setattr(psycopg.Cursor, "execute", counted)
+        answers = service.request_commands(connection, [*bad, *orders])
+        monkeypatch.undo()
+    assert len(statements) <= 4
+    assert [a.code for a in answers if isinstance(a, Problem)] == [
+        "device.retired", "object.not_found", "command.unknown", "command.argument_missing"
+    ]  # fmt: skip
+    given = [a for a in answers if not isinstance(a, Problem)]
+    assert len(set(given)) == 299
+    assert query("SELECT count(*), count(DISTINCT device_id) FROM device_command WHERE id = ANY(%s)", given) == [(299, 299)]
+    told = query("SELECT count(*) FROM outbox WHERE subject = 'ev.device.command.requested' AND (data->>'id')::uuid = ANY(%s)", given)
+    assert told == [(299,)]

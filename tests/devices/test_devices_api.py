@@ -311,6 +311,7 @@ class TestChanging:
             ({"key": ""}, "request.invalid"),
             ({"key": "x" * 65}, "request.invalid"),
             ({"key": "cy/+"}, "request.invalid"),
+            ({"key": "_http"}, "request.invalid"),
             ({"name": ""}, "request.invalid"),
             ({"name": "a\u0000b"}, "request.invalid"),
             ({"name": "a\u0085b"}, "request.invalid"),
@@ -363,6 +364,8 @@ class TestChanging:
         assert moved["region_code"] != made["region_code"]
         for table in ("device_state", "latest_reading", "device_credential", "device_command"):
             assert query(f"SELECT DISTINCT region_code FROM {table} WHERE device_id = %s", device_id) == [(moved["region_code"],)]
+        told = query("SELECT region_code FROM outbox WHERE subject = 'ev.device.moved' AND data->>'id' = %s", str(device_id))
+        assert told == [(moved["region_code"],)]
 
     def test_fields_are_emptied_by_null_and_left_by_silence(self, engineer: Pair) -> None:
         client, _ = engineer
@@ -428,7 +431,7 @@ class TestSecrets:
         credential = client.get(f"{PATH}/{first['id']}/credentials").json()[0]["id"]
         assert client.delete(f"{PATH}/{second['id']}/credentials/{credential}").status_code == 404
 
-    @pytest.mark.parametrize("key", ["", "nobody", "x" * 10_000, "a\ud800", "a\u0000"])
+    @pytest.mark.parametrize("key", ["", "nobody", "_http", "x" * 10_000, "a\ud800", "a\u0000"])
     def test_no_key_and_no_secret_makes_the_check_fail(self, key: str) -> None:
         assert not service.check_secret(key, "x")
         assert not service.check_secret("tank-00", key)

@@ -193,18 +193,20 @@ def set_worst(connection: Connection, device_ids: Iterable[UUID]) -> None:
 
 def _give_orders(connection: Connection, orders: Sequence[tuple[Rule, Row, str, int]]) -> None:
     """Orders that rules declare. One that the device does not know must not hold up the alarms."""
+    due = [
+        (row, devices.Order(row.device_id, action.command, action.arguments, row.id))
+        for rule, row, on, reached in orders
+        for action in rule.spec.actions
+        if action.on == on and _due(action.from_level, on, row, reached)
+    ]
+    if not due:
+        return
     failed = []
-    for rule, row, on, reached in orders:
-        for action in rule.spec.actions:
-            if action.on != on or not _due(action.from_level, on, row, reached):
-                continue
-            try:
-                devices.request_command(connection, row.device_id, action.command, action.arguments, alarm_id=row.id)
-            except Problem as problem:
-                log.warning("a rule's order was refused", rule=rule.key, device=str(row.device_id), error=str(problem))
-                failed.append((row.id, row.region_code, clock.now(), "failed", row.level, None, f"{action.command}: {problem}"[:500]))
-    if failed:
-        writing.add_events(connection, failed)
+    for (row, order), answer in zip(due, devices.request_commands(connection, [order for _, order in due]), strict=True):
+        if isinstance(answer, Problem):
+            log.warning("a rule's order was refused", rule=row.rule_key, device=str(row.device_id), error=str(answer))
+            failed.append((row.id, row.region_code, clock.now(), "failed", row.level, None, f"{order.command}: {answer}"[:500]))
+    writing.add_events(connection, failed)
 
 
 def _due(from_level: int, on: str, row: Row, reached: int) -> bool:

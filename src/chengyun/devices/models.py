@@ -43,7 +43,7 @@ class Device(AreaBound, Base):
 
     __tablename__ = "device"
     __table_args__ = (
-        CheckConstraint("key ~ '^[A-Za-z0-9_-]{1,64}$'", name="key"),
+        CheckConstraint("key ~ '^[A-Za-z0-9-][A-Za-z0-9_-]{0,63}$'", name="key"),
         CheckConstraint("(lon IS NULL) = (lat IS NULL)", name="place"),
         CheckConstraint("gateway_id <> id", name="gateway"),
         Index("ix_device_region_code_key", "region_code", "key"),

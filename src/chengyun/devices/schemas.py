@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic_core import PydanticCustomError
 
-DEVICE_KEY = r"^[A-Za-z0-9_-]{1,64}$"
+# Keys that begin with a line are the platform's own: `_http` may speak for all devices.
+DEVICE_KEY = r"^[A-Za-z0-9-][A-Za-z0-9_-]{0,63}$"
 NAME_KEY = r"^[a-z][a-z0-9_-]{0,63}$"
 METRIC_KEY = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 
@@ -18,7 +20,7 @@ def has_control_characters(text: str) -> bool:
 
 def _plain(text: str) -> str:
     if has_control_characters(text):
-        raise ValueError("control characters")
+        raise PydanticCustomError("control_characters", "contains control characters")
     return text
 
 

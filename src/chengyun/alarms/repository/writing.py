@@ -145,6 +145,17 @@ def worst_levels(connection: Connection, device_ids: Sequence[UUID]) -> list[tup
     return [(device_id, worst.get(device_id)) for device_id in device_ids]
 
 
+def follow_device(connection: Connection, device_id: UUID) -> None:
+    """Bring a device's alarms and their histories to the area in which it is now."""
+    for statement in (
+        "UPDATE alarm a SET region_code = d.region_code FROM device d"
+        " WHERE d.id = %(id)s AND a.device_id = d.id AND a.region_code <> d.region_code",
+        "UPDATE alarm_event e SET region_code = d.region_code FROM device d JOIN alarm a ON a.device_id = d.id"
+        " WHERE d.id = %(id)s AND e.alarm_id = a.id AND e.region_code <> d.region_code",
+    ):
+        connection.execute(statement, {"id": device_id})
+
+
 def districts(connection: Connection, regions: Sequence[str]) -> dict[str, str]:
     """Today's district of each area code; the code's own beginning where it is not known."""
     rows = connection.execute(

@@ -5,24 +5,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
 from chengyun.devices.repository.raw import Connection, raw
 
 Row = dict[str, Any]
 
-_TARGET = """
-SELECT d.id, d.key, d.region_code, d.retired_at, m.commands FROM device d
-  JOIN device_model m ON m.key = d.model_key AND m.current WHERE d.id = %s
+_TARGETS = """
+SELECT d.id, d.key, d.region_code, d.retired_at, d.model_key, m.commands FROM device d
+  JOIN device_model m ON m.key = d.model_key AND m.current WHERE d.id = ANY(%s)
 """
-_INSERT = """
-INSERT INTO device_command (id, device_id, command, arguments, state, requested_at, requested_by, requested_by_name, alarm_id,
-                            attempts, next_attempt_at, expires_at, message, region_code)
-VALUES (%(id)s, %(device_id)s, %(command)s, %(arguments)s, 'requested', %(now)s, %(by)s, %(by_name)s, %(alarm_id)s,
-        0, %(now)s, %(expires_at)s, '', %(region_code)s)
-"""
+_NEW = ("id", "device_id", "command", "arguments", "state", "requested_at", "requested_by", "requested_by_name", "alarm_id",
+        "attempts", "next_attempt_at", "expires_at", "message", "region_code")  # fmt: skip
+# Many rows as one JSON array: a single statement, whatever their number.
+_INSERT = (
+    f"INSERT INTO device_command ({', '.join(_NEW)}) SELECT {', '.join(_NEW)}"  # noqa: S608
+    " FROM jsonb_populate_recordset(NULL::device_command, %s::jsonb)"
+)
 _PUBLIC = """id, device_id, command, arguments, state, requested_at, requested_by_name, alarm_id, attempts, sent_at, finished_at,
  expires_at, message"""
 _CLAIM = """
@@ -56,15 +57,16 @@ UPDATE device_command c SET state = CASE WHEN u.ok THEN 'acknowledged' ELSE 'fai
 """  # noqa: S608
 
 
-def target(connection: Connection, device_id: UUID) -> Row | None:
-    """What an order needs to know of a device."""
+def targets(connection: Connection, device_ids: Sequence[UUID]) -> dict[UUID, Row]:
+    """What orders need to know of their devices."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_TARGET, (device_id,)).fetchone()
+        return {row["id"]: row for row in cursor.execute(_TARGETS, (list(device_ids),))}
 
 
-def add(connection: Connection, values: Row) -> None:
-    """Write an order."""
-    connection.execute(_INSERT, values | {"arguments": Jsonb(values["arguments"])})
+def add(connection: Connection, rows: Sequence[Row]) -> None:
+    """Write orders (columns of `_NEW`)."""
+    if rows:
+        connection.execute(_INSERT, (orjson.dumps(rows).decode(),))
 
 
 def find(session: Session, command_id: UUID) -> Row | None:

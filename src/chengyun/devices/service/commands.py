@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from chengyun.kernel import clock
 from chengyun.kernel.errors import FieldError, Problem
 from chengyun.kernel.http import Actor, audit
 from chengyun.kernel.ids import uuid7
-from chengyun.kernel.outbox import emit, emit_many
+from chengyun.kernel.outbox import emit_many
 
 SUBJECTS = {
     "requested": "ev.device.command.requested",
@@ -29,6 +30,16 @@ SUBJECTS = {
 _LONGEST_TEXT = 400
 _LARGEST = 2**53
 _TOLD = ("id", "device_id", "device_key", "command", "arguments", "state", "alarm_id", "message")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a device is to do, and the alarm whose rule says so."""
+
+    device_id: UUID
+    command: str
+    arguments: dict[str, Any]
+    alarm_id: UUID | None = None
 
 
 def request_command(
@@ -46,39 +57,60 @@ def request_command(
     """
     if actor is not None and not actor.can("device.command"):
         raise Problem("access.denied", permission="device.command")
+    (row,) = _request(target, [Order(device_id, command, arguments, alarm_id)], actor)
+    if isinstance(row, Problem):
+        raise row
+    if actor is not None and isinstance(target, Session):
+        detail = {"command_id": str(row["id"]), "command": command, "arguments": row["arguments"]}
+        audit(target, actor, "device.command", "device", device_id, detail, row["region_code"])
+    return row["id"]  # type: ignore[no-any-return]
+
+
+def request_commands(target: Session | Connection, orders: Sequence[Order]) -> list[UUID | Problem]:
+    """Give many orders with a handful of statements: the identity of each, or why it was refused. The others are given."""
+    return [row if isinstance(row, Problem) else row["id"] for row in _request(target, orders, None)]
+
+
+def _request(target: Session | Connection, orders: Sequence[Order], actor: Actor | None) -> list[dict[str, Any] | Problem]:
     connection = raw(target)
-    device = repository.target(connection, device_id)
+    devices = repository.targets(connection, [order.device_id for order in orders])
+    specs: dict[tuple[str, str], CommandSpec] = {}
+    rows: list[dict[str, Any] | Problem] = []
+    for order in orders:
+        try:
+            rows.append(_row(devices.get(order.device_id), order, actor, specs))
+        except Problem as problem:
+            rows.append(problem)
+    given = [row for row in rows if not isinstance(row, Problem)]
+    repository.add(connection, given)
+    tell(target, [row | {"device_key": devices[row["device_id"]]["key"]} for row in given])
+    return rows
+
+
+def _row(device: dict[str, Any] | None, order: Order, actor: Actor | None, specs: dict[tuple[str, str], CommandSpec]) -> dict[str, Any]:
+    """An order as it is stored; refuses what the device cannot be ordered."""
     if device is None:
         raise Problem("object.not_found")
     if device["retired_at"] is not None:
         raise Problem("device.retired")
-    spec = _spec(device["commands"], command)
-    checked = check_arguments(spec, arguments)
-    row = _row(device, spec, checked, actor, alarm_id)
-    repository.add(connection, row)
-    told = {"id": row["id"], "device_id": device_id, "device_key": device["key"], "command": command, "arguments": checked}
-    told |= {"state": "requested", "alarm_id": alarm_id, "message": ""}
-    emit(target, SUBJECTS["requested"], told, device["region_code"])
-    if actor is not None and isinstance(target, Session):
-        detail = {"command_id": str(row["id"]), "command": command, "arguments": checked}
-        audit(target, actor, "device.command", "device", device_id, detail, device["region_code"])
-    return row["id"]  # type: ignore[no-any-return]
-
-
-def _row(
-    device: dict[str, Any], spec: CommandSpec, arguments: dict[str, Any], actor: Actor | None, alarm_id: UUID | None
-) -> dict[str, Any]:
+    known = (device["model_key"], order.command)
+    if known not in specs:
+        specs[known] = _spec(device["commands"], order.command)
     now = clock.now()
     return {
         "id": uuid7(),
         "device_id": device["id"],
-        "command": spec.key,
-        "arguments": arguments,
-        "now": now,
-        "by": actor.user_id if actor else None,
-        "by_name": actor.name if actor else "",
-        "alarm_id": alarm_id,
-        "expires_at": now + real_seconds(spec.timeout_seconds),
+        "command": order.command,
+        "arguments": check_arguments(specs[known], order.arguments),
+        "state": "requested",
+        "requested_at": now,
+        "requested_by": actor.user_id if actor else None,
+        "requested_by_name": actor.name if actor else "",
+        "alarm_id": order.alarm_id,
+        "attempts": 0,
+        "next_attempt_at": now,
+        "expires_at": now + real_seconds(specs[known].timeout_seconds),
+        "message": "",
         "region_code": device["region_code"],
     }
 

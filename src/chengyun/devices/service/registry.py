@@ -228,6 +228,7 @@ def change(session: Session, actor: Actor, device_id: UUID, body: DevicePatch) -
         raise Problem("device.changed", field="revision", extra={"revision": before["revision"]})
     if "region_code" in changed:
         repository.move(session, device_id, changed["region_code"])
+        emit(session, "ev.device.moved", {"id": device_id, "key": before["key"]}, changed["region_code"])
     catalogue.bump(session)
     told = {name: {"before": before[name], "after": value} for name, value in changed.items()}
     audit(session, actor, "device.change", "device", device_id, told, str(before["region_code"]))
