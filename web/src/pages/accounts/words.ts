@@ -11,6 +11,6 @@ export function useWords() {
     group: (group: string) => known(`accounts.group.${group}`, group),
     act: (action: string) => known(`accounts.act.${action.replaceAll('.', '_')}`, action),
     object: (type: string) => known(`accounts.object.${type}`, type),
-    field: (name: string) => known(`field.${name}`, name),
+    field: (name: string) => known(`accounts.noted.${name}`, name),
   }
 }

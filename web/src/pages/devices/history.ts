@@ -55,10 +55,11 @@ export function historyOption(
   const spread = Math.max(greatest - least, Math.abs(greatest) * 0.02, 1e-6)
   // A threshold far from the curve would press it flat: only those near it are brought into view.
   const near = given.marks.filter((m) => m.value >= least - 2.5 * spread && m.value <= greatest + 2.5 * spread)
+  const air = 0.08 * (Math.max(greatest, ...near.map((m) => m.value)) - Math.min(least, ...near.map((m) => m.value)) || spread)
   const wide = given.points.some((p) => p[2] > p[1])
   return {
     animation: false,
-    grid: { left: 4, right: 28, top: 16, bottom: 4, containLabel: true },
+    grid: { left: 4, right: 48, top: 16, bottom: 4, containLabel: true },
     textStyle: { fontFamily: c.font, color: c.ink3 },
     tooltip: {
       trigger: 'axis',
@@ -77,9 +78,10 @@ export function historyOption(
     yAxis: {
       type: 'value',
       scale: true,
-      min: (v: { min: number }) => (near.length ? Math.min(v.min, ...near.map((m) => m.value)) : v.min),
-      max: (v: { max: number }) => (near.length ? Math.max(v.max, ...near.map((m) => m.value)) : v.max),
-      axisLabel: { fontSize: 12, color: c.ink3, formatter: words.number, showMinLabel: false },
+      // A little air beyond curve and thresholds; the odd numbers at both ends are not written.
+      min: given.points.length ? Math.min(least, ...near.map((m) => m.value)) - air : undefined,
+      max: given.points.length ? Math.max(greatest, ...near.map((m) => m.value)) + air : undefined,
+      axisLabel: { fontSize: 12, color: c.ink3, formatter: words.number, showMinLabel: false, showMaxLabel: false },
       splitLine: { lineStyle: { color: c.line2 } },
       splitNumber: 4,
     },
@@ -101,7 +103,7 @@ export function historyOption(
           data: near.map((m) => ({
             yAxis: m.value,
             lineStyle: { color: c.levels[m.level].fill, type: 'dashed', width: 1.5 },
-            label: { formatter: words.letter(m.level), color: c.ink, fontSize: 12, position: 'end' },
+            label: { formatter: `${words.letter(m.level)} ${words.number(m.value)}`, color: c.ink, fontSize: 12, position: 'end' },
           })),
         },
       },
