@@ -1,6 +1,6 @@
 """Organisations and people of the demo city: the bureau, districts and their units, streets, and the safety office with its members."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from chengyun.accounts import service as accounts
 from chengyun.accounts.service import NewUnit
+from chengyun.kernel.security import hash_password
 from chengyun.regions.tree import Division, DivisionTree
 from chengyun.standards.codes import Level
 
@@ -73,9 +74,16 @@ def load(session: Session, tree: DivisionTree, today: date, city_code: str, pass
     for district in tree.districts(today):
         for unit, _, _ in UNITS:
             staff.units[district.code, unit] = made[f"unit-{district.code}-{unit}"]
+
+    # All share the password that the demo prints, so they may share its hash: hashing is slow on purpose.
+    hashed = hash_password(password)
+
+    def ensure(username: str, name: str, org_id: UUID, posts: Sequence[str]) -> None:
+        accounts.ensure_user(session, username=username, password=password, name=name, org_id=org_id, posts=posts, password_hash=hashed)
+
     for username, name, posts, organisation in VISITORS:
-        accounts.ensure_user(session, username=username, password=password, name=name, org_id=made[organisation], posts=posts)
-    _crews(session, tree, today, staff, made, password)
+        ensure(username, name, made[organisation], posts)
+    _crews(ensure, tree, today, staff, made)
     return staff
 
 
@@ -90,7 +98,9 @@ def _of_district(tree: DivisionTree, today: date, district: Division) -> Iterato
         yield NewUnit(f"street-{street.code}", street.name, street.name_en, "street", bureau, street.code)
 
 
-def _crews(session: Session, tree: DivisionTree, today: date, staff: Staff, made: dict[str, UUID], password: str) -> None:
+def _crews(
+    ensure: Callable[[str, str, UUID, Sequence[str]], None], tree: DivisionTree, today: date, staff: Staff, made: dict[str, UUID]
+) -> None:
     """One supervisor and one crew leader for each district; in 渝中区 they are the visitors' own."""
     for district in tree.districts(today):
         supervisor, handler = f"jiandu-{district.code}", f"chuzhi-{district.code}"
@@ -99,7 +109,7 @@ def _crews(session: Session, tree: DivisionTree, today: date, staff: Staff, made
         bureau = made[f"district-{district.code}"]
         for username, name, post in ((supervisor, "监督员", "supervisor"), (handler, "处置员", "handler")):
             called = f"{district.short_name}{name}"
-            accounts.ensure_user(session, username=username, password=password, name=called, org_id=bureau, posts=(post,))
+            ensure(username, called, bureau, (post,))
         staff.supervisors[district.code] = supervisor
         for unit, _, _ in UNITS:
             staff.handlers[str(staff.units[district.code, unit])] = handler
