@@ -27,6 +27,7 @@ from chengyun.kernel import clock
 from chengyun.kernel.db import Scope, raw_transaction, transaction
 from chengyun.kernel.errors import Problem
 from chengyun.kernel.outbox import relay_once
+from chengyun.kernel.settings import get_settings
 from chengyun.telemetry.batch import Batch
 from tests.support.cases import MONDAY, YUZHONG, Office
 
@@ -117,6 +118,18 @@ def cases_of(office: Office, tank: Tank) -> list[dict[str, Any]]:
     return list(office.desk.get("/cases", queue="all", q=tank.key)["items"])
 
 
+def test_a_platform_in_english_writes_its_cases_in_english(office: Office, plant: dict[str, UUID], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get_settings(), "language", "en")
+    tank = Tank("HF0090")
+    tank.read(60.0)
+    tank.read(120.0)
+    (case,) = cases_of(office, tank)
+    assert case["title"] == "Septic gas · HF0090 号池"
+    assert case["description"] == "Orange alarm: HF0090 号池, Methane 60 %LEL, threshold 50 %LEL (rule “Methane high”, version 1)"
+    notes = [e["data"]["note"] for e in office.desk.get(f"/cases/{case['id']}/timeline") if e["operation"] == "note"]
+    assert notes == ["The alarm is now red"]
+
+
 def test_an_alarm_opens_one_case_and_is_followed(office: Office, plant: dict[str, UUID]) -> None:
     tank = Tank("HF0001")
     tank.read(30.0)
@@ -125,7 +138,7 @@ def test_an_alarm_opens_one_case_and_is_followed(office: Office, plant: dict[str
     (case,) = cases_of(office, tank)
     assert (case["source"], case["state"], case["urgency"], case["class"]["code"]) == ("alarm", "reported", "urgent", "01018")
     assert case["title"] == "化粪池气体超限 · HF0001 号池"
-    assert "橙色告警:HF0001 号池 的 ch4 为 60 %LEL,阈值 50 %LEL(规则 gas 第 1 版)" in case["description"]
+    assert case["description"] == "橙色告警:HF0001 号池 的甲烷为 60 %LEL,阈值 50 %LEL(规则“甲烷超限”第 1 版)"
     assert case["place"] == {"lon": 106.5516, "lat": 29.563}
     assert case["area_name"].startswith("渝中区")
     tank.read(120.0)

@@ -138,7 +138,7 @@ def test_built_in_packs_stand_ready_and_are_put_into_force_by_name(desk: Any) ->
     seen = admin.get("/packs/septic")
     assert (seen["in_force"], seen["rules"], seen["layers"], seen["name"]) == (True, 10, 2, "化粪池安全监测")
     methane = seen["manifest"]["rules"][0]
-    assert methane["source"].startswith("own default")
+    assert methane["source"] == "GB/T 50493-2019(25、50 %LEL);其余为平台默认值 own default"
     assert [(level["level"], level["threshold"]) for level in methane["levels"]] == [(4, 10), (3, 25), (2, 50), (1, 100)]
     assert seen["manifest"]["case_policies"][0]["class"]["code"] == "01018"
     assert sql("SELECT count(*) FROM case_policy WHERE pack = 'septic' AND valid_to IS NULL") == [(5,)]

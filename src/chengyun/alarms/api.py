@@ -150,9 +150,7 @@ def _explanation(session: Session, row: lists.Joined, lang: str) -> Explanation:
     if rule is None:
         raise Problem("alarm.rule_unknown", rule=alarm.rule_key)
     spec = RuleSpec.model_validate(rule.spec)
-    metrics = (m for model in devices.models(session, lang) if model.key == spec.model for m in model.metrics)
-    metric = next((m for m in metrics if m.key == spec.metric), None)
-    name = (metric.name_zh if lang.startswith("zh") else metric.name_en) if metric else (spec.metric or "")
+    name = devices.metric_name(session, spec.model, spec.metric, lang) if spec.metric else ""
     shared = ("source", "kind", "levels", "hysteresis", "hold_seconds", "clear_hold_seconds")
     return Explanation(
         text=explain(spec, alarm.level, name, alarm.unit or "", alarm.value, lang),

@@ -85,6 +85,16 @@ def get(session: Session, alarm_id: UUID) -> Alarm:
     return found[0]
 
 
+def words_of_rule(session: Session, key: str, version: int, lang: str) -> tuple[str, str]:
+    """Names of a rule in one version and of the metric that it judges; their keys where nothing is known."""
+    rule = lists.rule(session, key, version)
+    if rule is None:
+        return key, ""
+    chinese = lang.startswith("zh")
+    metric = devices.metric_name(session, rule.model, rule.metric, lang) if rule.metric else ""
+    return (rule.name_zh if chinese else rule.name_en), metric
+
+
 def attach_case(session: Session, alarm_id: UUID, case_id: UUID) -> bool:
     """Name the case that an alarm has opened; False when it has one already."""
     done = lists.attach(session, alarm_id, case_id)

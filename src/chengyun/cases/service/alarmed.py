@@ -18,11 +18,12 @@ from chengyun.kernel.db import Scope
 from chengyun.kernel.errors import Problem
 from chengyun.kernel.http import Actor
 from chengyun.kernel.ids import uuid7
+from chengyun.kernel.settings import get_settings
 from chengyun.standards.codes import Edition, Kind
 from chengyun.standards.worktime import TimeUnit
 
 PLATFORM = Actor(name="平台", scope=Scope.everything())
-LEVELS = {1: "红色", 2: "橙色", 3: "黄色", 4: "蓝色"}
+LEVELS = {1: ("红色", "red"), 2: ("橙色", "orange"), 3: ("黄色", "yellow"), 4: ("蓝色", "blue")}
 
 
 def follow(session: Session, kind: str, alarm: dict[str, Any], region_code: str) -> CaseRecord | None:
@@ -72,7 +73,7 @@ def _by_policy(policy: CasePolicy) -> intake.NewCase:
         limit = Limit(policy.limit_amount, TimeUnit(policy.limit_unit))
     return intake.NewCase(
         source="alarm",
-        title=policy.title_zh,
+        title=policy.title_zh if _language() == 0 else policy.title_en,
         description="",
         region_code="",
         class_=ClassIn(edition=Edition(policy.edition), kind=Kind(policy.class_kind), code=policy.class_code),
@@ -84,7 +85,8 @@ def _by_policy(policy: CasePolicy) -> intake.NewCase:
 
 def _open(session: Session, actor: Actor, alarm: dict[str, Any], region_code: str, new: intake.NewCase) -> CaseRecord:
     alarm_id, device = UUID(str(alarm["id"])), str(alarm["device_name"])
-    words = described(alarm)
+    lang = get_settings().language
+    words = described(alarm, *alarms.words_of_rule(session, str(alarm["rule"]), int(alarm["rule_version"]), lang), lang)
     full = replace(
         new,
         title=f"{new.title or intake.check_class(session, new.class_) if new.class_ else new.title} · {device}"[:200],
@@ -102,24 +104,42 @@ def _open(session: Session, actor: Actor, alarm: dict[str, Any], region_code: st
     return record
 
 
-def described(alarm: dict[str, Any]) -> str:
-    """An alarm in a sentence: `橙色告警:渝中-0001 的 ch4 为 27.5 %LEL,阈值 25 %LEL(规则 septic-ch4 第 1 版)`."""
-    words = f"{LEVELS.get(int(alarm['level']), '')}告警:{alarm['device_name']}"
+def _language() -> int:
+    """Place of the platform's language in pairs of words: a case is written once, for all who read it."""
+    return 0 if get_settings().language.startswith("zh") else 1
+
+
+def described(alarm: dict[str, Any], rule: str, metric: str, lang: str) -> str:
+    """An alarm in a sentence: `橙色告警:渝中-0001 的甲烷为 27.5 %LEL,阈值 25 %LEL(规则“甲烷超限”第 1 版)`."""
+    chinese = lang.startswith("zh")
+    level = LEVELS[int(alarm["level"])]
     unit = f" {alarm['unit']}" if alarm.get("unit") else ""
-    if alarm.get("metric") and alarm.get("value") is not None:
-        words += f" 的 {alarm['metric']} 为 {alarm['value']:g}{unit}"
-    if alarm.get("threshold") is not None:
-        words += f",阈值 {alarm['threshold']:g}{unit}"
-    return f"{words}(规则 {alarm['rule']} 第 {alarm.get('rule_version', 1)} 版)"
+    value, threshold = alarm.get("value"), alarm.get("threshold")
+    if chinese:
+        words = f"{level[0]}告警:{alarm['device_name']}"
+        if metric and value is not None:
+            words += f" 的{metric}为 {value:g}{unit}"
+        words += f",阈值 {threshold:g}{unit}" if threshold is not None else ""
+        return f"{words}(规则“{rule}”第 {alarm['rule_version']} 版)"
+    words = f"{level[1].capitalize()} alarm: {alarm['device_name']}"
+    if metric and value is not None:
+        words += f", {metric} {value:g}{unit}"
+    words += f", threshold {threshold:g}{unit}" if threshold is not None else ""
+    return f"{words} (rule “{rule}”, version {alarm['rule_version']})"
 
 
-_SAID = {"raised": "告警再次触发", "level": "告警级别变为{level}", "cleared": "告警已解除"}
+_SAID = {
+    "raised": ("告警再次触发", "The alarm has come back"),
+    "level": ("告警级别变为{level}", "The alarm is now {level}"),
+    "cleared": ("告警已解除", "The alarm has ended"),
+}
 
 
 def _note(session: Session, record: CaseRecord, kind: str, alarm: dict[str, Any]) -> None:
     line = edge(State(record.state), Operation.NOTE)
     if line is None:
         raise AssertionError("a note is possible in every state")
-    note = _SAID[kind].format(level=LEVELS.get(int(alarm["level"]), ""))
+    chosen = _language()
+    note = _SAID[kind][chosen].format(level=LEVELS[int(alarm["level"])][chosen])
     value = {name: alarm.get(name) for name in ("level", "value", "unit", "state")}
     steps.apply(session, record, line, PLATFORM, {}, {"note": note, "alarm": value})

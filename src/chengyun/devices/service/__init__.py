@@ -2,7 +2,7 @@
 
 import chengyun.devices.errors  # noqa: F401  (registers the sentences)
 from chengyun.devices.repository import Latest, mark_silent, merge_latest, set_worst_levels
-from chengyun.devices.service.catalogue import intervals, models, put_model
+from chengyun.devices.service.catalogue import intervals, metric_name, models, put_model
 from chengyun.devices.service.commands import Order, acknowledge_commands, request_command, request_commands
 from chengyun.devices.service.credentials import check_secret
 from chengyun.devices.service.registry import NewDevice, register_many
@@ -16,6 +16,7 @@ __all__ = [
     "intervals",
     "mark_silent",
     "merge_latest",
+    "metric_name",
     "models",
     "put_model",
     "register_many",

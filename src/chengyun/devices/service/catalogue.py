@@ -40,6 +40,15 @@ def models(session: Session, lang: str) -> list[ModelOut]:
     return [ModelOut(**row, name=label(row, lang)) for row in repository.current_models(session)]
 
 
+def metric_name(session: Session, model: str, metric: str, lang: str) -> str:
+    """A metric of a model in words; its key where the model has none such any more."""
+    for row in repository.current_models(session, [model]):
+        for spec in row["metrics"]:
+            if spec["key"] == metric:
+                return label(spec, lang)
+    return metric
+
+
 def intervals(session: Session) -> dict[str, int]:
     """How often devices of each model are expected to report, in seconds."""
     return {str(row["key"]): int(row["expected_interval_seconds"]) for row in repository.current_models(session)}
