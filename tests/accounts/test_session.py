@@ -301,8 +301,8 @@ def test_the_user_name_is_no_password(city: City, fresh_user: Maker) -> None:
         ({"username": "chief", "password": ["x"]}, "password", "field.type"),
         ({"username": "x" * 101, "password": "x"}, "username", "field.too_long"),
         ({"username": "chief", "password": "x" * 201}, "password", "field.too_long"),
-        ({"username": "chief\u0000", "password": "x"}, "username", "field.value"),
-        ({"username": "chief", "password": "a\u0000b"}, "password", "field.value"),
+        ({"username": "chief\u0000", "password": "x"}, "username", "field.control_characters"),
+        ({"username": "chief", "password": "a\u0000b"}, "password", "field.control_characters"),
         ({"username": "", "password": "x"}, "username", "field.too_short"),
     ],
 )

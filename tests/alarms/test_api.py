@@ -104,7 +104,7 @@ def test_filters(watch: Watch, desk: TestClient) -> None:
         ("device_id=x", 422),
         ("limit=0", 422),
         ("cursor=%00", 400),
-        ("cursor=" + base64.urlsafe_b64encode(json.dumps(["x", "y", "z"]).encode()).decode().rstrip("="), 422),
+        ("cursor=" + base64.urlsafe_b64encode(json.dumps(["x", "y", "z"]).encode()).decode().rstrip("="), 400),
         ("region=1%27", 422),
         ("q=%00", 422),
         ("q=" + "x" * 61, 422),

@@ -75,12 +75,25 @@ def test_a_late_reading_raises_nothing(evaluator: Ledger) -> None:
     eventually(lambda: ledger_of("far") == [60])
 
 
+def connection(key: str) -> str:
+    return rows("SELECT connection FROM device_state JOIN device d ON d.id = device_id WHERE d.key = %s", key)[0][0]
+
+
 def test_a_gateway_speaks_for_its_own_children_and_for_no_others(evaluator: Ledger) -> None:
     put(("gw1", [{"device": "gw1-1", "values": {"ch4": 71}}, {"device": "gw2-1", "values": {"ch4": 72}}, {"device": "no", "values": {}}]))
     eventually(lambda: ledger_of("gw1-1") == [71])
+    # It measures nothing itself, and is heard all the same.
+    eventually(lambda: connection("gw1") == "online")
+    assert (latest("gw1"), connection("gw1-2")) == ({}, "unknown")
     assert ledger_of("gw2-1") == []
     letters = eventually(lambda: rows("SELECT reason, detail->>'device' FROM dead_letter WHERE device_key = 'gw1' ORDER BY item"))
     assert letters == [("device.not_child", "gw2-1"), ("device.stranger", "no")]
+
+
+def test_a_device_is_heard_also_by_what_is_refused(evaluator: Ledger) -> None:
+    assert connection("gw1-2") == "unknown"
+    put(("gw1-2", b"nonsense"))
+    eventually(lambda: connection("gw1-2") == "online")
 
 
 def test_a_broken_device_does_not_fill_the_database(evaluator: Ledger) -> None:

@@ -38,6 +38,11 @@ register(
             "用户名应为 2–40 个小写字母、数字、点、横线或下划线,以字母或数字开头",
             "A user name has 2–40 small letters, digits, dots, dashes or underscores and begins with a letter or digit",
         ),
+        "field.telephone": (
+            422,
+            "电话号码由数字、空格、+、- 和括号组成,至少 5 位数字",
+            "A phone number has digits, spaces, +, - and brackets, five digits at least",
+        ),
         "user.exists": (409, "用户名“{username}”已被使用", "The user name “{username}” is taken"),
         "user.own_rights": (
             403,

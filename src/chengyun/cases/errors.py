@@ -24,6 +24,7 @@ register(
             "案件已被他人更新({state}),请刷新后再操作",
             "Somebody else has changed the case ({state}); reload it and try again",
         ),
+        "field.place": (422, "须给出位置 place 或区划 region_code", "needs a place or a region_code"),
         "case.outside_city": (422, "该位置不在本市范围内", "This place lies outside the city"),
         "case.foreign_area": (403, "该位置不在您的管辖范围内", "This place lies outside your area"),
         "case.place_region": (422, "该位置不在区划 {region} 内", "This place does not lie in division {region}"),

@@ -141,9 +141,7 @@ def list_commands(_actor: Reader, session: ReadTx, device_id: UUID, cursor: Curs
 def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
     if not cursor:
         return None
-    at, command_id = decode_cursor(cursor, 2)
-    if not isinstance(at, datetime) or not isinstance(command_id, UUID):
-        raise Problem("request.cursor", field="cursor")
+    at, command_id = decode_cursor(cursor, [datetime, UUID])
     return at, command_id
 
 

@@ -21,6 +21,9 @@ from chengyun.kernel import addresses
 from chengyun.kernel.settings import get_settings
 
 APP_ROLE = "chengyun_app"
+# A database that does not answer is told to the caller soon, not after half a minute.
+CONNECT_SECONDS = 5
+WAIT_SECONDS = 10.0
 CODE = String(15, collation="C")
 
 
@@ -115,8 +118,17 @@ def make_engine(url: str, pool_size: int = 5) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
-        connect_args={"options": f"-c role={APP_ROLE} -c timezone=UTC", "application_name": "chengyun"},
+        pool_timeout=WAIT_SECONDS,
+        connect_args=_connection(),
     )
+
+
+def _connection() -> dict[str, Any]:
+    return {
+        "options": f"-c role={APP_ROLE} -c timezone=UTC",
+        "application_name": "chengyun",
+        "connect_timeout": CONNECT_SECONDS,
+    }
 
 
 @event.listens_for(Session, "after_begin")
@@ -154,8 +166,9 @@ def get_pool() -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
         min_size=0,
         max_size=get_settings().database_pool,
         open=True,
+        timeout=WAIT_SECONDS,
         check=ConnectionPool.check_connection,
-        kwargs={"options": f"-c role={APP_ROLE} -c timezone=UTC", "application_name": "chengyun"},
+        kwargs=_connection(),
     )
 
 

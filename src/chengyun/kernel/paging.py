@@ -2,14 +2,14 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, SmallInteger, and_, bindparam, or_
 
 from chengyun.kernel.errors import Problem
 
@@ -34,10 +34,37 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _rich(value: Any) -> Any:
-    if isinstance(value, dict):
-        return datetime.fromisoformat(value["t"]) if "t" in value else UUID(value["u"])
+def _rich(value: Any, kind: type) -> Any:
+    """A value of a cursor as the type that its column needs; ValueError for anything else."""
+    if kind in _TAGGED:
+        tag, read = _TAGGED[kind]
+        if not isinstance(value, dict) or list(value) != [tag] or not isinstance(value[tag], str):
+            raise ValueError("a tagged text was expected")
+        return read(value[tag])
+    if type(value) is not kind:
+        raise ValueError("another type was expected")
+    if isinstance(value, str):
+        _check_text(value)
     return value
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return found
+
+
+def _check_text(text: str) -> None:
+    """What the database can hold: no NUL, no halves of letters."""
+    if "\0" in text:
+        raise ValueError("NUL in a text")
+    text.encode()
+
+
+_TAGGED: dict[type, tuple[str, Callable[[str], Any]]] = {datetime: ("t", _moment), UUID: ("u", UUID)}
+# Beyond these the database cannot even compare.
+_BITS = ((SmallInteger, 16), (BigInteger, 64), (Integer, 32))
 
 
 def encode_cursor(values: Sequence[Any]) -> str:
@@ -45,16 +72,27 @@ def encode_cursor(values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps([_plain(v) for v in values]).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, count: int) -> list[Any]:
-    """The key behind a cursor; refuses what this platform did not make."""
+def decode_cursor(cursor: str, kinds: Sequence[type]) -> list[Any]:
+    """The key behind a cursor, one value of each of `kinds`; refuses what this platform did not make."""
     try:
         raw = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        values = [_rich(v) for v in raw]
-        if len(values) != count:
-            raise ValueError
-    except (ValueError, KeyError, TypeError):
-        raise Problem("request.cursor", field="cursor") from None
-    return values
+        if not isinstance(raw, list):
+            raise ValueError("a list was expected")
+        return [_rich(value, kind) for value, kind in zip(raw, kinds, strict=True)]
+    except (ValueError, OverflowError, RecursionError):
+        raise _refused() from None
+
+
+def _refused() -> Problem:
+    return Problem("request.cursor", field="cursor")
+
+
+def _check_bounds(columns: Sequence[tuple[Any, str]], values: Sequence[Any]) -> None:
+    for (column, _), value in zip(columns, values, strict=True):
+        if type(value) is int:
+            bits = next((bits for kind, bits in _BITS if isinstance(column.type, kind)), 64)
+            if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+                raise _refused()
 
 
 def keyset(stmt: Select[Any], columns: Sequence[tuple[Any, str]], cursor: str | None, limit: int) -> Select[Any]:
@@ -64,7 +102,8 @@ def keyset(stmt: Select[Any], columns: Sequence[tuple[Any, str]], cursor: str | 
     """
     ordered = stmt.order_by(*[c.desc() if direction == "desc" else c.asc() for c, direction in columns])
     if cursor:
-        values = decode_cursor(cursor, len(columns))
+        values = decode_cursor(cursor, [column.type.python_type for column, _ in columns])
+        _check_bounds(columns, values)
         ordered = ordered.where(_after(columns, values))
     return ordered.limit(limit + 1)
 

@@ -51,6 +51,8 @@ def create_app(static: Path | None = None) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        # A redirect would name whatever host the caller claims; an address with one slash too many is no address.
+        redirect_slashes=False,
         responses={
             "4XX": {
                 "description": "Problem details (RFC 9457)",

@@ -1,6 +1,7 @@
 """What happens to every request: a number, a size limit, who calls, security headers, a line in the log."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,10 +17,15 @@ from chengyun.kernel.ids import uuid7
 from chengyun.kernel.logs import get_logger
 from chengyun.kernel.metrics import histogram
 from chengyun.kernel.settings import get_settings
-from chengyun.server.problems import answer
+from chengyun.server.problems import answer, problem_of
 
 log = get_logger(__name__)
 seconds = histogram("chengyun_http_seconds", "Time to answer a request", ("method", "route", "status"))
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# A body that is too large is thrown away up to here before the refusal is sent: a client that still sends would not see it.
+DRAINED_BYTES = 32_000_000
+DRAIN_SECONDS = 5.0
 
 # Paths whose bodies may be larger than `max_body_bytes`, with the setting that limits them.
 LARGE_BODIES = {
@@ -39,10 +45,6 @@ def content_security_policy(base_map_url: str | None) -> str:
         "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; "
         f"img-src 'self' data: blob:{tiles}; connect-src 'self'{tiles}; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
     )
-
-
-class TooLarge(Exception):
-    """The body passed its limit while it was read."""
 
 
 class Frame:
@@ -73,21 +75,28 @@ class Frame:
 
         try:
             await self._serve(scope, receive, send_framed)
+        except Exception as failure:
+            if status:
+                raise
+            await _refuse(scope, receive, send_framed, failure)
         finally:
             route = scope.get("route")
             path = getattr(route, "path", "other")
-            seconds.labels(scope["method"], path, str(status)).observe(time.perf_counter() - started)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            seconds.labels(method, path, str(status)).observe(time.perf_counter() - started)
             if status >= 500 or status == 0:
-                log.warning("answered", method=scope["method"], path=scope["path"], status=status)
+                log.warning("answered", method=method, path=scope["path"][:500], status=status)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        limit = self._limit(scope["path"])
-        problem = self._too_large(Headers(scope=scope), limit)
+        headers, limit = Headers(scope=scope), self._limit(scope["path"])
+        problem = self._too_large(headers, limit)
+        if problem is not None and "expect" not in headers:
+            await _drain(receive)
         if problem is None:
             problem = await self._identify(request)
         if problem is not None:
-            await answer(request, problem)(scope, receive, send)
+            await _refuse(scope, receive, send, problem)
             return
         await self._app(scope, self._counted(receive, limit), send)
 
@@ -99,7 +108,7 @@ class Frame:
     @staticmethod
     def _too_large(headers: Headers, limit: int) -> Problem | None:
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) <= limit:
+        if length.isascii() and length.isdecimal() and len(length) < 20 and int(length) <= limit:
             return None
         return Problem("request.too_large", limit=limit)
 
@@ -121,7 +130,8 @@ class Frame:
 
     @staticmethod
     async def _identify(request: Request) -> Problem | None:
-        if not request.url.path.startswith("/api/"):
+        # Not `request.url`: it cannot be made from every `Host` that a caller may send.
+        if not request.scope["path"].startswith("/api/"):
             return None
         if not any(k in request.headers for k in ("authorization", "cookie")):
             return None
@@ -138,9 +148,28 @@ class Frame:
         headers["X-Request-Id"] = number
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "same-origin"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
         headers["Content-Security-Policy"] = self._policy
         if path.startswith("/api/"):
             headers.setdefault("Cache-Control", "no-store")
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, failure: Exception) -> None:
+    request = Request(scope)
+    await answer(request, problem_of(failure, request))(scope, receive, send)
+
+
+async def _drain(receive: Receive) -> None:
+    """Throw away what a client sends although it is too much, within reason."""
+    seen = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while seen < DRAINED_BYTES:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
 
 
 def install(app: FastAPI) -> None:

@@ -17,6 +17,15 @@ class _Assets(StaticFiles):
         return response
 
 
+def _file(root: Path, path: str) -> Path | None:
+    """The file at a path within the folder; None for none, for a way out of the folder and for what no file can be called."""
+    try:
+        file = (root / path).resolve()
+        return file if path and file.is_relative_to(root) and file.is_file() else None
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
 def install(app: FastAPI, folder: Path) -> None:
     """Serve the web client from a folder; without one the API stands alone."""
     page = folder / "index.html"
@@ -25,12 +34,12 @@ def install(app: FastAPI, folder: Path) -> None:
     root = folder.resolve()
     app.mount("/assets", _Assets(directory=folder / "assets"), name="assets")
 
-    @app.get("/{path:path}", include_in_schema=False)
+    @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
     def client(path: str, request: Request) -> Response:
         """A file of the client, or its page for any address that it routes itself."""
         if path.startswith(("api/", "assets/")):
             return answer(request, Problem("request.not_found"))
-        file = (root / path).resolve()
-        if path and file.is_file() and file.is_relative_to(root):
+        file = _file(root, path)
+        if file is not None:
             return FileResponse(file)
         return FileResponse(page, headers={"Cache-Control": "no-cache"})

@@ -15,7 +15,7 @@ from chengyun.kernel.settings import get_settings
 from chengyun.regions import service as regions
 from chengyun.telemetry.dead_letters import Bounds, Letters
 from chengyun.telemetry.decode import Decoded, Decoder
-from chengyun.telemetry.latest import Latest, Newest, live_messages
+from chengyun.telemetry.latest import Latest, Newest, live_messages, speakers_of
 from chengyun.telemetry.message import Message, to_ms
 from chengyun.telemetry.repository import dead_letters
 from chengyun.telemetry.repository import position as positions
@@ -80,7 +80,7 @@ class Follower:
         """For state only: what these messages caused is in the database already."""
         decoded = self._decoder.decode([m for m in messages if m.kind == "up"])
         self._judge(decoded)
-        self._latest.add(decoded)
+        self._latest.add(decoded, speakers_of(messages, self.fleet))
         self._seen = messages[-1].sequence
 
     def _judge(self, decoded: Decoded) -> Any:
@@ -100,7 +100,7 @@ class Follower:
         self._seen = messages[-1].sequence
         if changes or letters or acks:
             self._commit(changes, letters, acks)
-        self._latest.add(decoded)
+        self._latest.add(decoded, speakers_of(messages, self.fleet))
         readings_total.inc(len(decoded.batch))
 
     def _commit(self, changes: Any, letters: Letters, acks: list[tuple[str, bytes]]) -> None:
@@ -178,7 +178,7 @@ class Follower:
             quality=np.where(found.late, "late", "good").tolist(),
         )
         with merge_seconds.time(), raw_transaction(Scope.everything()) as connection:
-            devices.merge_latest(connection, latest)
+            devices.merge_latest(connection, latest, [(fleet.ids[row], seen) for row, seen in found.speakers.items()])
 
     def _districts(self) -> dict[str, str]:
         """Today's district of each street in which there are devices."""

@@ -12,6 +12,7 @@ import orjson
 
 from chengyun.telemetry.batch import Batch, Int32s, Int64s
 from chengyun.telemetry.decode import Decoded
+from chengyun.telemetry.message import Message
 
 if TYPE_CHECKING:
     from chengyun.devices.fleet import Fleet
@@ -22,12 +23,16 @@ DEVICES_IN_MESSAGE = 400
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest reading of each metric of each device among some, and when each device was heard last (ms, city time)."""
+    """The newest reading of each metric of each device among some, and when each device was heard last (ms, city time).
+
+    `speakers` are the devices that sent messages themselves: a gateway that only passes on what others measured is one.
+    """
 
     batch: Batch
     late: npt.NDArray[np.bool_]
     device: Int32s
     seen: Int64s
+    speakers: dict[int, int]
 
 
 class Latest:
@@ -36,22 +41,35 @@ class Latest:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._parts: list[Decoded] = []
+        self._speakers: dict[int, int] = {}
 
-    def add(self, decoded: Decoded) -> None:
-        """Keep for the next merge."""
-        if len(decoded.batch):
-            with self._lock:
+    def add(self, decoded: Decoded, speakers: dict[int, int]) -> None:
+        """Keep for the next merge; `speakers` says which devices (rows) sent something, and when last."""
+        with self._lock:
+            self._speakers |= speakers
+            if len(decoded.batch):
                 self._parts.append(decoded)
 
     def take(self) -> Newest | None:
         """What came since the last time, reduced to the newest; None when nothing came."""
         with self._lock:
             parts, self._parts = self._parts, []
-        return newest(parts) if parts else None
+            speakers, self._speakers = self._speakers, {}
+        return newest(parts, speakers) if parts or speakers else None
 
 
-def newest(parts: Sequence[Decoded]) -> Newest:
+def speakers_of(messages: Sequence[Message], fleet: "Fleet") -> dict[int, int]:
+    """Rows of the devices that sent messages, with the time of the last one; the bus has let in nobody under another's name."""
+    found = {message.sender: message.arrival for message in messages}
+    rows = {fleet.row_of.get(sender, -1): arrival for sender, arrival in found.items()}
+    return {row: arrival for row, arrival in rows.items() if row >= 0 and fleet.active[row]}
+
+
+def newest(parts: Sequence[Decoded], speakers: dict[int, int]) -> Newest:
     """Reduce: the greatest time of a slot, of equal times the one that came last."""
+    rows, times = np.array(list(speakers), np.int32), np.array(list(speakers.values()), np.int64)
+    if not parts:
+        return Newest(Batch.empty(), np.zeros(0, np.bool_), rows, times, speakers)
     batch = Batch.join([p.batch for p in parts])
     late = np.concatenate([p.late for p in parts])
     arrival = np.concatenate([p.arrival for p in parts])
@@ -60,9 +78,10 @@ def newest(parts: Sequence[Decoded]) -> Newest:
     order = np.lexsort((batch.time, slot))
     last = np.flatnonzero(np.diff(slot[order], append=-1))
     chosen = order[last]
-    by_device = np.lexsort((arrival, batch.device))
-    ends = by_device[np.flatnonzero(np.diff(batch.device[by_device], append=-1))]
-    return Newest(batch.take(chosen), late[chosen], batch.device[ends], arrival[ends])
+    heard, times = np.concatenate([batch.device, rows]), np.concatenate([arrival, times])
+    by_device = np.lexsort((times, heard))
+    ends = by_device[np.flatnonzero(np.diff(heard[by_device], append=-1))]
+    return Newest(batch.take(chosen), late[chosen], heard[ends], times[ends], speakers)
 
 
 def live_messages(found: Newest, fleet: "Fleet", homes: dict[str, str]) -> list[tuple[str, bytes]]:

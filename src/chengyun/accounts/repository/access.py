@@ -54,6 +54,14 @@ def session_by_digest(session: Session, digest: bytes) -> tuple[UserSession, Per
     return (row.UserSession, _person(row)) if row else None
 
 
+def session_by_id(session: Session, session_id: UUID) -> tuple[UserSession, Person] | None:
+    """A log-in with its person, in one query."""
+    row = session.execute(
+        _PERSON.add_columns(UserSession).join(UserSession, UserSession.user_id == User.id).where(UserSession.id == session_id)
+    ).first()
+    return (row.UserSession, _person(row)) if row else None
+
+
 def person_by_name(session: Session, username: str) -> Person | None:
     """A person by user name."""
     row = session.execute(_PERSON.where(User.username == username)).first()
@@ -152,14 +160,6 @@ def locks(session: Session, usernames: Sequence[str], now: datetime) -> dict[str
         LoginAttempt.username.in_(usernames), LoginAttempt.locked_until > now
     )
     return {name: until for name, until in session.execute(stmt) if until is not None}
-
-
-def session_stands(session: Session, session_id: UUID, now: datetime, idle_since: datetime) -> bool:
-    """Whether a log-in has neither ended nor been ended, and its user is active."""
-    row = UserSession
-    stmt = select(row.id).join(User, User.id == row.user_id)
-    stmt = stmt.where(row.id == session_id, row.expires_at > now, row.seen_at > idle_since, User.state == "active")
-    return session.execute(stmt).first() is not None
 
 
 def key_stands(session: Session, key_id: UUID, now: datetime) -> bool:

@@ -88,11 +88,11 @@ def authenticate(request: Request) -> Actor | None:
             return None
         return _by_key(request, value.strip() if scheme.lower() == "bearer" else "")
     token = request.cookies.get(SESSION_COOKIE)
-    if not token or (request.method, request.url.path) == ("POST", "/api/v1/session"):
+    if not token or (request.method, request.scope["path"]) == ("POST", "/api/v1/session"):
         return None
     actor = _by_session(request, token)
     if actor is None:
-        if (request.method, request.url.path) in _OPEN:
+        if (request.method, request.scope["path"]) in _OPEN:
             return None
         raise Problem("session.expired")
     if request.method not in SAFE_METHODS:
@@ -174,12 +174,16 @@ def _key_actor(session: Session, key: ApiKey, request: Request) -> Actor:
 
 
 def is_current(actor: Actor) -> bool:
-    """Whether a log-in or key that opened something long, such as a live stream, still stands."""
+    """Whether a log-in or key that opened something long, such as a live stream, still stands with the same rights and area."""
     now = clock.now()
     with read_only(Scope.everything()) as session:
-        if actor.session_id is not None:
-            return repository.session_stands(session, actor.session_id, now, now - span(get_settings().session_idle_minutes * 60))
-        return actor.api_key_id is not None and repository.key_stands(session, actor.api_key_id, now)
+        if actor.session_id is None:
+            return actor.api_key_id is not None and repository.key_stands(session, actor.api_key_id, now)
+        found = repository.session_by_id(session, actor.session_id)
+        if found is None or not _is_alive(found[0], now) or found[1].user.state != "active":
+            return False
+        person = found[1]
+        return person.permissions == actor.permissions and scope_of(session, person.area_codes) == actor.scope
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,9 @@ from chengyun.kernel.outbox import emit_many
 Change = tuple[UUID, str, str, str]
 """Identity, key, name and area of a device whose connection has changed."""
 
+Speakers = Sequence[tuple[UUID, int]]
+"""Devices that sent something themselves, whatever it was, and when last, in ms since 1970."""
+
 # A great failure is told by street, a very great one by district: few events, each with its first devices by name.
 _MOST_GROUPS = 100
 _MOST_NAMED = 50
@@ -33,12 +36,14 @@ class Latest:
     sequence: npt.NDArray[np.int64] | Sequence[int]
     quality: Sequence[str] | str = "good"
 
-    def lines(self) -> bytes:
-        """The rows as COPY's text form; metric keys and qualities hold nothing that needs escaping."""
+    def lines(self, speakers: Speakers) -> bytes:
+        """The rows as COPY's text form, those of speakers without a metric; keys and qualities hold nothing that needs escaping."""
         quality = [self.quality] * len(self.metric) if isinstance(self.quality, str) else self.quality
         times, values, sequences = (np.asarray(c).tolist() for c in (self.time, self.value, self.sequence))
         rows = zip(self.device_id, self.metric, times, values, quality, sequences, strict=True)
-        return "".join(f"{d}\t{m}\t{t}\t{v!r}\t{q}\t{s}\n" for d, m, t, v, q, s in rows).encode()
+        lines = [f"{d}\t{m}\t{t}\t{v!r}\t{q}\t{s}\n" for d, m, t, v, q, s in rows]
+        lines += [f"{d}\t\\N\t{t}\t\\N\t\\N\t\\N\n" for d, t in speakers]
+        return "".join(lines).encode()
 
 
 _TEMP = """
@@ -50,7 +55,7 @@ _MERGE_READINGS = """
 MERGE INTO latest_reading t
 USING (SELECT h.*, d.region_code FROM
          (SELECT DISTINCT ON (device_id, metric) device_id, metric, to_timestamp(time / 1000.0) AS time, value, quality, sequence
-            FROM heard ORDER BY device_id, metric, time DESC, sequence DESC) h
+            FROM heard WHERE metric IS NOT NULL ORDER BY device_id, metric, time DESC, sequence DESC) h
          JOIN device d ON d.id = h.device_id) s
 ON t.device_id = s.device_id AND t.metric = s.metric
 WHEN MATCHED AND (s.time, s.sequence) > (t.time, t.sequence) THEN
@@ -102,8 +107,10 @@ UPDATE device_state s SET worst_alarm_level = n.level
 """
 
 
-def merge_latest(connection: Connection, latest: Latest) -> int:
+def merge_latest(connection: Connection, latest: Latest, speakers: Speakers = ()) -> int:
     """Keep the newest value of each metric and when each device was heard; tells which devices are back, returns how many.
+
+    A gateway that measures nothing is heard as one of the `speakers`.
 
     Idempotent: the same rows again change nothing. Rows of unknown devices are passed over.
     """
@@ -114,7 +121,7 @@ def merge_latest(connection: Connection, latest: Latest) -> int:
         # Left from an earlier call in the same transaction.
         cursor.execute("DELETE FROM heard")
         with cursor.copy("COPY heard FROM STDIN") as copy:
-            copy.write(latest.lines())
+            copy.write(latest.lines(speakers))
         cursor.execute("ANALYZE heard")
         with in_bulk(connection):
             cursor.execute(_MERGE_READINGS)

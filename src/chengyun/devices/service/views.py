@@ -12,7 +12,6 @@ from chengyun.devices.repository.registry import Filter
 from chengyun.devices.schemas import DeviceOut, DeviceStateOut, DistrictOut, MetricValue, ModelName, Place, SummaryOut
 from chengyun.devices.service.catalogue import label
 from chengyun.devices.service.registry import require
-from chengyun.kernel.errors import Problem
 from chengyun.kernel.paging import decode_cursor, encode_cursor
 from chengyun.regions import service as regions
 from chengyun.standards.codes import Level
@@ -20,9 +19,7 @@ from chengyun.standards.codes import Level
 
 def page(session: Session, wanted: Filter, cursor: str | None, limit: int, lang: str) -> tuple[list[DeviceOut], str | None]:
     """Devices by key, and the cursor of the next page."""
-    after = decode_cursor(cursor, 1)[0] if cursor else None
-    if after is not None and not isinstance(after, str):
-        raise Problem("request.cursor", field="cursor")
+    after = decode_cursor(cursor, [str])[0] if cursor else None
     rows = repository.page(session, wanted, after, limit)
     shown = rows[:limit]
     following = encode_cursor([shown[-1]["key"]]) if len(rows) > limit else None
