@@ -33,10 +33,10 @@ describe('a deadline', () => {
   })
 
   it.each([
-    [2880, '剩 48 分钟', '48 minutes left'],
-    [5280, '剩 1 小时 28 分钟', '1 hour 28 minutes left'],
-    [-1320, '超 22 分钟', '22 minutes over'],
-    [90000, '剩 1 天 1 小时', '1 day 1 hour left'],
+    [2880, '剩 48 分钟', '48 min left'],
+    [5280, '剩 1 小时 28 分钟', '1 h 28 min left'],
+    [-1320, '超 22 分钟', '22 min over'],
+    [90000, '剩 1 天 1 小时', '1 d 1 h left'],
   ])('of %i s without words says so itself', (remaining_seconds, chinese, english) => {
     expect(deadlineWords({ remaining_text: '', remaining_seconds }, say('zh-CN'))).toBe(chinese)
     expect(deadlineWords({ remaining_text: '', remaining_seconds }, say('en'))).toBe(english)

@@ -34,11 +34,11 @@ describe('times are the city\'s, whatever the computer says', () => {
   it.each([
     [10, '刚刚', 'just now'],
     [-10, '刚刚', 'just now'],
-    [60, '1 分钟前', '1 minute ago'],
-    [180, '3 分钟前', '3 minutes ago'],
-    [7200, '2 小时前', '2 hours ago'],
-    [86400 * 3, '3 天前', '3 days ago'],
-    [-3600, '1 小时后', 'in 1 hour'],
+    [60, '1 分钟前', '1 min ago'],
+    [180, '3 分钟前', '3 min ago'],
+    [7200, '2 小时前', '2 h ago'],
+    [86400 * 3, '3 天前', '3 d ago'],
+    [-3600, '1 小时后', 'in 1 h'],
   ])('%i s away', (seconds, chinese, english) => {
     expect(timeAgo(NOW - seconds * 1000, NOW, say('zh-CN'))).toBe(chinese)
     expect(timeAgo(NOW - seconds * 1000, NOW, say('en'))).toBe(english)

@@ -1,4 +1,4 @@
-import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl'
+import type { GeoJSONSource, Map as MapLibre, Marker as MarkerType } from 'maplibre-gl'
 
 import type { Alarm, Level } from '@/api/types'
 
@@ -92,4 +92,13 @@ export function addAlarmLayers(map: MapLibre, colours: Palette, radius: number, 
 
 export function showAlarms(map: MapLibre, alarms: Alarm[]): void {
   map.getSource<GeoJSONSource>('alarms')?.setData(alarmPoints(alarms))
+}
+
+/** An alarm that has just come: two rings run out from its place, then it stands still. */
+export function pulseAlarm(map: MapLibre, Marker: typeof MarkerType, alarm: Alarm, raised = 0): void {
+  if (!alarm.place) return
+  const element = document.createElement('div')
+  element.className = `cy-pulse l${alarm.level}`
+  const marker = new Marker({ element, offset: [0, -raised] }).setLngLat([alarm.place.lon, alarm.place.lat]).addTo(map)
+  setTimeout(() => marker.remove(), 2600)
 }

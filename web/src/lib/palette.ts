@@ -11,6 +11,8 @@ export interface Palette {
   ink2: string
   ink3: string
   accent: string
+  soft: string
+  softLine: string
   water: string
   land: string
   ramp: string[]
@@ -35,6 +37,8 @@ export function palette(at: Element = document.documentElement): Palette {
     ink2: v('ink-2', '#4C5968'),
     ink3: v('ink-3', '#647182'),
     accent: v('accent', '#1F5FBF'),
+    soft: v('accent-soft', '#E9F0FB'),
+    softLine: v('accent-line', '#B9CFEF'),
     water: v('water', '#DCE6EF'),
     land: v('land', '#F1F3F5'),
     ramp: dark

@@ -17,10 +17,11 @@ export function holds(outer: Box, inner: Box): boolean {
   return outer[0] <= inner[0] && outer[1] <= inner[1] && outer[2] >= inner[2] && outer[3] >= inner[3]
 }
 
-/** The sign of a trade on the map: given by the pack, else the first letter of the layer's name. */
+/** The sign of a trade on the map: given by the pack, which writes Chinese, else the first letter of the layer's name. */
 export function layerLetter(layer: MapLayer, locale: string): string {
   const name = locale === 'en' ? layer.name_en : layer.name_zh
-  return layer.style?.letter ?? [...name.trim()][0] ?? '•'
+  const first = [...name.trim()][0] ?? '•'
+  return locale === 'en' ? first : (layer.style?.letter ?? first)
 }
 
 /** A small square with the trade's sign: full when heard, hollow when silent. */
@@ -45,54 +46,45 @@ function square(letter: string, heard: boolean, colours: Palette, size: number, 
   return draw.getImageData(0, 0, full, full)
 }
 
-const NO_LEVEL = 9
 const own = (property: string, otherwise: unknown): ExpressionSpecification =>
   ['coalesce', ['get', property], otherwise] as unknown as ExpressionSpecification
 
-export function addPointLayer(map: MapLibre, layer: MapLayer, colours: Palette, locale: string, below: string): void {
-  const id = `layer-${layer.key}`
-  const ratio = Math.max(2, window.devicePixelRatio)
-  const letter = layerLetter(layer, locale)
-  for (const heard of [true, false]) {
-    const image = `${id}-${heard ? 'heard' : 'silent'}`
-    if (map.hasImage(image)) map.removeImage(image)
-    map.addImage(image, square(letter, heard, colours, 18, ratio), { pixelRatio: ratio })
-  }
-  if (map.getSource(id)) return
-  map.addSource(id, {
+const SOURCE = 'objects'
+export const OBJECT_LAYERS: readonly string[] = ['objects-many', 'objects-count', 'objects-one']
+
+/** All layers share one source, so that things of different kinds that would cover each other are counted together. */
+export function addObjects(map: MapLibre, colours: Palette, below: string): void {
+  map.addSource(SOURCE, {
     type: 'geojson',
     data: { type: 'FeatureCollection', features: [] },
     cluster: true,
-    clusterRadius: 44,
-    clusterMaxZoom: 14,
-    clusterProperties: {
-      // Points may arrive already counted together by the server.
-      count: ['+', own('count', 1)],
-      level: ['min', own('level', NO_LEVEL)],
-    },
+    clusterRadius: 48,
+    clusterMaxZoom: 13,
+    // Points may arrive already counted together by the server.
+    clusterProperties: { count: ['+', own('count', 1)] },
   })
   const count: ExpressionSpecification = own('count', 1)
   const many: ExpressionSpecification = ['>', count, 1]
   map.addLayer(
     {
-      id: `${id}-many`,
+      id: 'objects-many',
       type: 'circle',
-      source: id,
+      source: SOURCE,
       filter: many,
       paint: {
-        'circle-color': colours.surface,
-        'circle-stroke-color': colours.accent,
-        'circle-stroke-width': 2,
-        'circle-radius': ['interpolate', ['linear'], ['ln', count], 0.7, 11, 4.6, 18, 9.2, 28],
+        'circle-color': colours.soft,
+        'circle-stroke-color': colours.softLine,
+        'circle-stroke-width': 1.5,
+        'circle-radius': ['interpolate', ['linear'], ['ln', count], 0.7, 11, 4.6, 17, 9.2, 28],
       },
     },
     below,
   )
   map.addLayer(
     {
-      id: `${id}-count`,
+      id: 'objects-count',
       type: 'symbol',
-      source: id,
+      source: SOURCE,
       filter: many,
       layout: {
         'text-field': ['case', ['>=', count, 10000], ['concat', ['to-string', ['round', ['/', count, 1000]]], 'k'], ['to-string', count]],
@@ -106,19 +98,12 @@ export function addPointLayer(map: MapLibre, layer: MapLayer, colours: Palette, 
   )
   map.addLayer(
     {
-      id: `${id}-one`,
+      id: 'objects-one',
       type: 'symbol',
-      source: id,
+      source: SOURCE,
       filter: ['!', many],
       layout: {
-        'icon-image': [
-          'case',
-          ['<', own('level', NO_LEVEL), NO_LEVEL],
-          ['concat', 'level-', ['to-string', ['get', 'level']]],
-          ['==', ['get', 'connection'], 'online'],
-          `${id}-heard`,
-          `${id}-silent`,
-        ],
+        'icon-image': ['concat', 'sign-', ['get', 'layer'], ['case', ['any', ['==', ['get', 'connection'], 'online'], ['>', own('online', 0), 0]], '-heard', '-silent']],
         'icon-allow-overlap': true,
         'text-field': ['step', ['zoom'], '', 15, own('name', '')],
         'text-font': ['Noto Sans CJK SC'],
@@ -127,22 +112,31 @@ export function addPointLayer(map: MapLibre, layer: MapLayer, colours: Palette, 
         'text-offset': [0, 0.9],
         'text-optional': true,
       },
-      paint: { 'text-color': colours.ink, 'text-halo-color': colours.surface, 'text-halo-width': 1.4 },
+      paint: { 'text-color': colours.ink2, 'text-halo-color': colours.surface, 'text-halo-width': 1.4 },
     },
     below,
   )
 }
 
-export function layerIds(key: string): string[] {
-  return ['many', 'count', 'one'].map((part) => `layer-${key}-${part}`)
+/** The sign of a layer, heard and silent. */
+export function addSign(map: MapLibre, layer: MapLayer, colours: Palette, locale: string): void {
+  const ratio = Math.max(2, window.devicePixelRatio)
+  for (const heard of [true, false]) {
+    const image = `sign-${layer.key}-${heard ? 'heard' : 'silent'}`
+    if (map.hasImage(image)) map.removeImage(image)
+    map.addImage(image, square(layerLetter(layer, locale), heard, colours, 18, ratio), { pixelRatio: ratio })
+  }
 }
 
-export function setLayer(map: MapLibre, key: string, data: GeoJSON.FeatureCollection): void {
-  map.getSource<GeoJSONSource>(`layer-${key}`)?.setData(data)
+/** The answers of the shown layers as one, each thing knowing its layer. */
+export function together(answers: Iterable<[string, GeoJSON.FeatureCollection]>): GeoJSON.FeatureCollection {
+  const features: GeoJSON.Feature[] = []
+  for (const [layer, data] of answers) for (const f of data.features) features.push({ ...f, properties: { ...f.properties, layer } })
+  return { type: 'FeatureCollection', features }
 }
 
-export function showLayer(map: MapLibre, key: string, shown: boolean): void {
-  for (const id of layerIds(key)) if (map.getLayer(id)) map.setLayoutProperty(id, 'visibility', shown ? 'visible' : 'none')
+export function showObjects(map: MapLibre, data: GeoJSON.FeatureCollection): void {
+  map.getSource<GeoJSONSource>(SOURCE)?.setData(data)
 }
 
 /** How many things a layer's answer stands for. */
