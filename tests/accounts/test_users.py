@@ -373,6 +373,33 @@ def test_a_role_of_the_citys_own_works_and_its_change_is_recorded(city: City, fr
     ]
 
 
+def test_a_role_holds_in_the_whole_city_so_nobody_of_a_district_changes_one(city: City) -> None:
+    own = {"key": f"r_{uuid4().hex[:8]}", "name": "协管", "permissions": ["case.read"]}
+    city.browser("security")("POST", "/roles", own, status=201)
+    district = city.browser("yz.security")
+    district.refused("PATCH", f"/roles/{own['key']}", {"permissions": ["case.read", "case.void"]}, 403, "access.beyond_area")
+    district.refused("PATCH", f"/roles/{own['key']}", {"permissions": ["case.read", "pack.apply"]}, 403, "access.beyond_area")
+    district.refused("POST", "/roles", {**own, "key": f"{own['key']}x"}, 403, "access.beyond_area")
+
+
+def test_a_role_by_which_the_last_one_administers_keeps_its_permission(city: City, fresh_user: Maker, database: str) -> None:
+    key, name = f"keeper_{uuid4().hex[:8]}", fresh_user(posts=())
+    security = city.browser("security")
+    security("POST", "/roles", {"key": key, "name": "建账员", "permissions": ["user.manage", "case.read"]}, status=201)
+    security("PATCH", user_path(city, name), {"posts": [key]})
+    others = (
+        "UPDATE app_user u SET state = %s FROM user_role ur JOIN role r ON r.key = ur.role_key"
+        " WHERE ur.user_id = u.id AND 'user.manage' = ANY(r.permissions) AND r.key <> %s AND u.state <> %s"
+    )
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(others, ("disabled", key, "disabled"))
+        try:
+            security.refused("PATCH", f"/roles/{key}", {"permissions": ["case.read"]}, 409, "user.last_admin", "permissions")
+            security("PATCH", f"/roles/{key}", {"permissions": ["user.manage"]})
+        finally:
+            connection.execute(others, ("active", key, "active"))
+
+
 def test_all_permissions_are_listed_in_both_languages(city: City) -> None:
     found = {p["key"]: p for p in city.browser("chief")("GET", "/roles/permissions")}
     assert len(found) == 31

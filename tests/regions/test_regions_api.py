@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,10 @@ def test_readers_may_not_correct_a_division(reader: TestClient) -> None:
     region = get(reader, "/500103")["id"]
     assert reader.patch(f"{BASE}/{region}", json={"name": "x"}).status_code == 403
     assert reader.patch(f"{BASE}/{region}", json={"name": "x"}).json()["code"] == "access.denied"
+    # Codes decide who sees what: not even those of one's own district are changed by somebody of a district.
+    with signed_in(replace(READER, permissions=OPERATOR.permissions), router) as (local, lines):
+        assert local.patch(f"{BASE}/{region}", json={"name": "x"}).json()["code"] == "access.beyond_area"
+        assert lines == []
 
 
 def test_loading_again_keeps_what_an_operator_changed(operator: tuple[TestClient, list[dict[str, Any]]]) -> None:

@@ -1,6 +1,7 @@
 """Class lists and the working calendar through HTTP, on a real database."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,3 +192,21 @@ def test_loading_again_keeps_what_an_operator_changed(operator: tuple[TestClient
     kinds = {d["day"]: d["kind"] for d in get(client, "calendar", year=2026)["days"]}
     assert kinds["2026-05-05"] == "ordinary"
     assert len(get(client, "classes", kind="matter")["items"]) == 250
+
+
+def test_somebody_of_a_district_sets_the_calendar_of_the_district_only() -> None:
+    local = replace(READER, permissions=OPERATOR.permissions)
+    hours = {"valid_from": "2026-07-01", "periods": "08:30-12:00,14:00-18:00", "source": "渝中区通知"}
+    holiday = {"kind": "holiday", "name": "区内活动", "source": "渝中区通知"}
+    with signed_in(local, router) as (client, lines):
+        for area in ("", "500104", "500000"):
+            answers = [
+                client.put("/api/v1/standards/calendar/2026-11-11", json={**holiday, "area_code": area}),
+                client.delete("/api/v1/standards/calendar/2026-10-01", params={"area": area}),
+                client.put("/api/v1/standards/working-hours", json={**hours, "area_code": area}),
+            ]
+            assert [a.json()["code"] for a in answers] == ["access.beyond_area"] * 3, area
+        new = {"edition": "47678.5-2026", "kind": "matter", "major": "06", "name": "新类", "name_en": "New"}
+        assert client.post("/api/v1/standards/classes", json=new).json()["code"] == "access.beyond_area"
+        assert lines == []
+        assert client.put("/api/v1/standards/calendar/2026-11-11", json={**holiday, "area_code": "500103"}).status_code == 200

@@ -13,7 +13,16 @@ from chengyun.kernel.db import Scope, open_session
 from chengyun.kernel.errors import Problem, register
 from chengyun.kernel.settings import get_settings
 
-register({"audit.missing": (500, "审计写入未配置", "No audit writer is configured")})
+register(
+    {
+        "audit.missing": (500, "审计写入未配置", "No audit writer is configured"),
+        "access.beyond_area": (
+            403,
+            "此项设置超出您的管辖范围,须由管辖该范围的人员修改",
+            "This reaches beyond your area; somebody in charge of all that it concerns has to change it",
+        ),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,15 @@ def permit(*permissions: str) -> Callable[[Request], Actor]:
         return actor
 
     return check
+
+
+def require_area(actor: Actor, area_code: str = "") -> None:
+    """Refuse to change what holds for an area that is not the actor's; an empty code is what holds for everybody.
+
+    For tables without area, which row-level security does not guard.
+    """
+    if not (actor.scope.everywhere or (area_code and actor.scope.contains(area_code))):
+        raise Problem("access.beyond_area")
 
 
 def _scope(request: Request) -> Scope:

@@ -22,7 +22,7 @@ import chengyun.regions.errors  # noqa: F401  (registers the sentences)
 from chengyun.kernel import clock
 from chengyun.kernel.db import Scope
 from chengyun.kernel.errors import Problem
-from chengyun.kernel.http import Actor, audit
+from chengyun.kernel.http import Actor, audit, require_area
 from chengyun.kernel.outbox import emit
 from chengyun.kernel.settings import get_settings
 from chengyun.regions import repository, seeding
@@ -264,6 +264,8 @@ def _grid_feature(grid: UnitGrid) -> dict[str, Any]:
 
 def correct(session: Session, actor: Actor, division_id: UUID, values: dict[str, Any]) -> Division:
     """Correct a division, its code included: everything that hangs on it follows. Audited; tells `ev.region.changed`."""
+    # A code decides who sees what, so it is nobody's own.
+    require_area(actor)
     row = repository.division_row(session, division_id)
     if row is None:
         raise Problem("object.not_found")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from chengyun.kernel import clock
 from chengyun.kernel.errors import Problem
-from chengyun.kernel.http import Actor, audit
+from chengyun.kernel.http import Actor, audit, require_area
 from chengyun.kernel.outbox import emit
 from chengyun.kernel.settings import get_settings
 from chengyun.standards import holidays, repository
@@ -181,6 +181,7 @@ def set_day(
     check_year(day.year)
     if area_code:
         parse_division(area_code, "area_code")
+    require_area(actor, area_code)
     before = repository.calendar_day(session, day, area_code)
     was = {"kind": before.kind, "name": before.name, "source": before.source} if before else None
     after: CalendarDay | None = None
@@ -202,6 +203,7 @@ def set_working_hours(session: Session, actor: Actor, area_code: str, valid_from
     check_year(valid_from.year)
     if area_code:
         parse_division(area_code, "area_code")
+    require_area(actor, area_code)
     text = format_periods(parse_periods(periods, "periods"))
     repository.set_working_hours(session, area_code, valid_from, text, source, clock.now())
     _calendar_changed(session, area_code, {"valid_from": valid_from.isoformat(), "periods": text})
@@ -217,6 +219,7 @@ def _calendar_changed(session: Session, area_code: str, data: dict[str, Any]) ->
 
 def add_extension(session: Session, actor: Actor, edition: Edition, kind: Kind, major: str, name: str, name_en: str) -> StandardClass:
     """Add a class of the city's own (扩展小类): the next number downwards from the top, its name marked (自定义)."""
+    require_area(actor)
     if not repository.major_exists(session, edition, kind, major):
         raise Problem("class.major_unknown", field="major", edition=edition, major=major[:10])
     low, high = EXTENSION[edition]

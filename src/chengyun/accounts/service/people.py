@@ -229,12 +229,20 @@ def _check_posts(session: Session, user: User, held: list[str], keys: list[str])
 def _check_last(session: Session, user: User, left: frozenset[str], field: str) -> None:
     """Somebody must always be able to make users and to grant; counted over the whole city."""
     lost = (repository.permissions_of(session, user.id) & _NEVER_GONE.keys()) - left
-    if not lost or user.state != "active":
-        return
-    for permission in sorted(lost):
-        if not repository.others_with(session, permission, user.id):
+    if lost and user.state == "active":
+        _require_others(session, lost, user.id, field)
+
+
+def _require_others(session: Session, permissions: Iterable[str], but: UUID, field: str) -> None:
+    for permission in sorted(permissions):
+        if not repository.others_with(session, permission, but):
             name, name_en = _NEVER_GONE[permission]
             raise Problem("user.last_admin", field=field, name=name, name_en=name_en)
+
+
+def check_administered(session: Session) -> None:
+    """Refuse a change of a role after which nobody could make users or grant."""
+    _require_others(session, _NEVER_GONE, UUID(int=0), "permissions")
 
 
 def set_password(session: Session, actor: Actor, user_id: UUID, password: str | None) -> tuple[User, str | None]:

@@ -6,10 +6,12 @@ from sqlalchemy.orm import Session
 
 from chengyun.accounts.models import Role
 from chengyun.accounts.permissions import PERMISSIONS, POSTS, duties
+from chengyun.accounts.repository import people
 from chengyun.accounts.repository import units as repository
+from chengyun.accounts.service.people import check_administered
 from chengyun.kernel import clock
 from chengyun.kernel.errors import Problem
-from chengyun.kernel.http import Actor, audit
+from chengyun.kernel.http import Actor, audit, require_area
 
 
 def seed(session: Session) -> None:
@@ -19,7 +21,8 @@ def seed(session: Session) -> None:
 
 
 def add(session: Session, actor: Actor, values: dict[str, Any]) -> Role:
-    """Make a role of the city's own."""
+    """Make a role of the city's own; it holds everywhere, so somebody in charge of the whole city makes it."""
+    require_area(actor)
     if repository.role(session, values["key"]) is not None:
         raise Problem("role.exists", field="key", role=values["key"])
     _check(values["permissions"])
@@ -35,6 +38,7 @@ def change(session: Session, actor: Actor, key: str, values: dict[str, Any]) -> 
 
     Nobody changes a role that he holds: that would be granting to himself.
     """
+    people.lock_grants(session)
     row = repository.role(session, key)
     if row is None:
         raise Problem("object.not_found")
@@ -42,6 +46,7 @@ def change(session: Session, actor: Actor, key: str, values: dict[str, Any]) -> 
         raise Problem("role.built_in")
     if key in actor.posts:
         raise Problem("role.own")
+    require_area(actor)
     if "permissions" in values:
         _check(values["permissions"])
         values["permissions"] = sorted(set(values["permissions"]))
@@ -52,6 +57,7 @@ def change(session: Session, actor: Actor, key: str, values: dict[str, Any]) -> 
             setattr(row, name, value)
         row.changed_at = clock.now()
         session.flush()
+        check_administered(session)
         audit(session, actor, "role.change", "role", key, changes)
     return row
 
