@@ -22,12 +22,12 @@ class WebBuild:
         """Wait for its end, or until `stopping`; raises CannotStart when it failed."""
         if self._process is None:
             return
-        if self._process.poll() is None:
+        if self._process.poll() is None and not stopping():
             say("Web client: still building")
         while self._process.poll() is None and not stopping():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.1)
-        if self._process.returncode:
+        if self._process.returncode and not stopping():
             raise CannotStart(f"the web client could not be built:\n{child.tail(self._log)}")
 
     def end(self) -> None:

@@ -154,6 +154,7 @@ class EmbeddedPostgres:
             cwd="/",
             pass_fds=fds,
             env=_environment(),
+            start_new_session=True,  # Ctrl-C does not reach it: it ends well, and then everything stops
             user=self._owner.uid if self._owner else None,
             group=self._owner.gid if self._owner else None,
             extra_groups=[] if self._owner else None,
