@@ -166,6 +166,15 @@ def test_a_body_without_readings_is_refused(client: TestClient, writer: Headers,
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+def test_a_refusal_of_everything_is_told_in_whole_sentences(client: TestClient, writer: Headers) -> None:
+    body = b'{"device": "nobody", "values": {"ch4": 1}}\n{"device": '
+    answer = client.post("/api/v1/telemetry", content=body, headers={**writer, "Content-Type": "application/x-ndjson"}).json()
+    told = {e["code"]: e["detail"] for e in answer["errors"]}
+    assert {r["code"]: r["detail"] for r in answer["refused"]} == told
+    assert len(told) == 2
+    assert "nobody" in " ".join(told.values())
+
+
 def test_who_may_not(client: TestClient, writer: Headers, reader: Headers) -> None:
     assert client.post("/api/v1/telemetry", json={}).status_code == 401
     assert client.post("/api/v1/telemetry", json={}, headers=reader).status_code == 403

@@ -104,7 +104,7 @@ def take(request: Request, who: Sender, body: bytes) -> tuple[int, list[dict[str
     told = refused(lines, decoded.refusals, language(request))
     remember(decoded, reader)
     if not len(decoded.batch):
-        raise nothing(told)
+        raise nothing(told, lines, decoded.refusals)
     return len(decoded.batch), told, messages(who, lines, reader, decoded)
 
 
@@ -136,12 +136,13 @@ def refused(lines: Lines, refusals: list[Refusal], lang: str) -> list[dict[str, 
     return sorted(found, key=lambda f: (f["line"] or 0, f["index"]))
 
 
-def nothing(told: list[dict[str, Any]]) -> Problem:
+def nothing(told: list[dict[str, Any]], lines: Lines, refusals: list[Refusal]) -> Problem:
     """The refusal of a body of which nothing can be taken."""
-    errors = [FieldError(f"[{t['index']}].{t['field']}".rstrip("."), t["code"]) for t in told[:MOST_LISTED]]
+    errors = [FieldError(f"line {number}", "message.json", {"error": error}) for number, error in lines.broken]
+    errors += [FieldError(f"[{r.index}].{r.field}".rstrip("."), r.code, r.params) for r in refusals]
     status = 400 if told and all(t["code"] == "message.json" for t in told) else None
     problem = Problem("telemetry.nothing", status, extra={"accepted": 0, "refused": told[:MOST_LISTED]})
-    problem.errors = errors
+    problem.errors = errors[:MOST_LISTED]
     return problem
 
 
