@@ -283,3 +283,31 @@ def test_alarms_and_their_histories_go_with_a_device_that_moves(watch: Watch, ro
     with officers(there, here) as (new, old):
         assert new.get(f"/api/v1/alarms/{alarm['id']}").status_code == 200
         assert old.get(f"/api/v1/alarms/{alarm['id']}").status_code == 404
+
+
+def test_what_a_changed_rule_finds_only_in_a_replay_is_raised_by_the_next_reading(watch: Watch, rows: Rows) -> None:
+    """The watch died after the readings of its last snapshot were applied under the old rule, and comes back with the new one."""
+    high, cleared, closed = fresh(watch, 3)
+    mild = spec(METHANE, levels=[{"level": 3, "threshold": 30}], actions=[])
+    put(mild, spec(SILENCE))
+    watch.renew()
+    watch.read((cleared, 0, 35), (closed, 0, 35))
+    (alarm,) = rows(ALARM, closed)
+    with officers(officer()) as (desk,):
+        desk.post(f"/api/v1/alarms/{alarm['id']}/close", json={"reason": "现场确认"})
+    stored = watch.evaluator.snapshot()
+    since = [(high, 60, 15), (cleared, 60, 15), (closed, 60, 35)]
+    watch.read(*since)
+    assert rows(ALARM, high) == []
+    assert rows(ALARM, cleared)[0]["state"] == "cleared"
+    put(spec(METHANE), spec(SILENCE))
+    risen = Watch()
+    risen.evaluator.restore(stored)
+    risen.judge(*since)
+    with raw_transaction(EVERYTHING) as connection:
+        risen.evaluator.replayed(connection)
+    risen.sequence = watch.sequence
+    assert risen.read((high, 120, 15), (cleared, 120, 15), (closed, 120, 35)) == 2
+    assert [(a["level"], a["state"], a["rule_version"]) for a in rows(ALARM, high)] == [(3, "raised", rows(ALARM, high)[0]["rule_version"])]
+    assert [(a["state"], a["recurrences"]) for a in rows(ALARM, cleared)] == [("raised", 1)]
+    assert [a["state"] for a in rows(ALARM, closed)] == ["closed"]

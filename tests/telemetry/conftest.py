@@ -91,6 +91,9 @@ class Ledger:
             self.fail_once.clear()
             raise psycopg.OperationalError("the server has gone away")
 
+    def replayed(self, _connection: Any) -> None:
+        pass
+
     def sweep(self, _connection: Any, _now: datetime) -> None:
         return
 

@@ -12,6 +12,7 @@ import psycopg
 
 from chengyun.alarms import repository, settle, writer
 from chengyun.alarms.compiled import Int32s, Int64s, Memory, Rule, carried, step
+from chengyun.alarms.repository import writing
 from chengyun.alarms.schemas import RuleSpec
 from chengyun.devices.fleet import Fleet
 from chengyun.kernel.logs import get_logger
@@ -66,11 +67,7 @@ class AlarmEvaluator:
         self.fleet = fleet
         self.revision = repository.revision(connection)
         self._place, counts = _places(fleet)
-        row_of = {device_id: row for row, device_id in enumerate(fleet.ids)}
-        self._open = {}
-        for key, device_id, level in repository.open_levels(connection):
-            if device_id in row_of:
-                self._open.setdefault(key, []).append((int(self._place[row_of[device_id]]), level))
+        self._open = self._open_places(connection, fleet)
         models = {model.key: i for i, model in enumerate(fleet.models)}
         self.watched, self.silence = [], []
         for key, version, pack, spec in repository.rules_in_force(connection):
@@ -84,6 +81,41 @@ class AlarmEvaluator:
         self._by_metric = {}
         for watched in self.watched:
             self._by_metric.setdefault(watched.metric, []).append(watched)
+
+    def _open_places(self, connection: psycopg.Connection[Any], fleet: Fleet) -> dict[str, list[tuple[int, int]]]:
+        """Place and level of the open alarms of each rule."""
+        row_of = {device_id: row for row, device_id in enumerate(fleet.ids)}
+        found: dict[str, list[tuple[int, int]]] = {}
+        for key, device_id, level in repository.open_levels(connection):
+            if device_id in row_of:
+                found.setdefault(key, []).append((int(self._place[row_of[device_id]]), level))
+        return found
+
+    def replayed(self, connection: psycopg.Connection[Any]) -> None:
+        """The replay is over: let what is switched on agree with the alarms that are open.
+
+        What a replay finds is not written. Where rules or devices have changed since those readings came, it may find other
+        things than were found then; with the switches as the alarms say, the next reading makes the difference good.
+        """
+        if self.fleet is None:
+            return
+        opened = self._open_places(connection, self.fleet)
+        for watched in self.watched:
+            self._agree(connection, watched, dict(opened.get(watched.rule.key, [])), self.fleet)
+
+    def _agree(self, connection: psycopg.Connection[Any], watched: Watched, opened: dict[int, int], fleet: Fleet) -> None:
+        rule, memory = watched.rule, watched.memory
+        rows = np.flatnonzero(fleet.model == watched.model)
+        on = [place for place in np.flatnonzero(memory.active.any(axis=0)).tolist() if place not in opened]
+        pairs = [(fleet.ids[int(rows[place])], rule.key) for place in on]
+        # What a person closed while it lasted stays switched on until it has gone.
+        lasting = writing.closed_while_lasting(connection, pairs) if pairs else {}
+        for place, pair in zip(on, pairs, strict=True):
+            if pair not in lasting:
+                memory.active[:, place] = False
+        places = np.array(list(opened), np.int64)
+        levels = memory.level(rule, places).tolist()
+        memory.switched_on(rule.levels, [(p, opened[p]) for p, level in zip(opened, levels, strict=True) if opened[p] != level])
 
     def _memory(self, rule: Rule, count: int) -> Memory:
         kept = self._kept.get(rule.key)

@@ -46,6 +46,7 @@ class Follower:
         self._connection = connection
         self._replay_until = self._committed = place.committed
         self._seen = place.snapshot_sequence
+        self._agreed = False
         self._snapshot_at = place.snapshot_sequence
         self._latest = Latest()
         self._bounds = Bounds()
@@ -68,6 +69,9 @@ class Follower:
             old = [m for m in messages if m.sequence <= self._replay_until]
             self._replay(old)
             messages = messages[len(old) :]
+        if not self._agreed and (messages or self._seen >= self._replay_until):
+            self._evaluator.replayed(self._connection)
+            self._agreed = True
         self._renew(clock.monotonic() - self._looked >= LOOK_SECONDS)
         if messages:
             self._apply(messages)

@@ -57,6 +57,9 @@ class Evaluator(Protocol):
     def restore(self, state: bytes | None) -> None:
         """Take back the state of a snapshot; None: start empty. Called after `load`."""
 
+    def replayed(self, connection: psycopg.Connection[Any]) -> None:
+        """What was evaluated since `restore` was a replay whose findings are not committed; what follows is."""
+
     def snapshot(self) -> bytes:
         """The state after all readings evaluated so far."""
 
