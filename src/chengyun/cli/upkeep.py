@@ -3,7 +3,7 @@
 import json
 
 from chengyun.cli.failures import Refused
-from chengyun.kernel import addresses
+from chengyun.kernel import addresses, stamp
 from chengyun.kernel.db import Scope, transaction
 from chengyun.kernel.settings import get_settings
 
@@ -17,6 +17,7 @@ def migrate_database() -> None:
     import_models()
     upgrade(url)
     _load_base()
+    stamp.leave(url)
 
 
 def _load_base() -> None:

@@ -22,7 +22,10 @@ def _config(connection: Connection) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Apply what is missing, then grant rights and put row-level security on every area-bound table."""
+    """Apply what is missing, then grant rights and put row-level security on every area-bound table.
+
+    The stamp is removed: whoever called this leaves a new one once all else is loaded, too.
+    """
     engine = create_engine(sqlalchemy_url(url))
     try:
         with engine.begin() as connection:
@@ -34,8 +37,7 @@ def upgrade(url: str) -> None:
             _grant(connection)
             _run_sql(connection, sorted(p.name for p in _sql_folder().iterdir() if p.name.endswith(".sql")))
             protect(connection)
-            for statement in stamp.statements():
-                connection.exec_driver_sql(statement)
+            stamp.remove(connection)
     finally:
         engine.dispose()
 

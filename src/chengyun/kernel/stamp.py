@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import Connection
 
 _LEFT_OUT = {"static", "__pycache__"}
 
@@ -30,7 +31,14 @@ def read(url: str) -> str | None:
     return str(row[0]) if row else None
 
 
-def statements() -> tuple[str, ...]:
-    """What a migration leaves behind, in its transaction."""
-    create = "CREATE TABLE IF NOT EXISTS schema_stamp (stamp text NOT NULL)"
-    return create, "DELETE FROM schema_stamp", f"INSERT INTO schema_stamp VALUES ('{of_code()}')"  # noqa: S608 - a digest of our own
+def remove(connection: Connection) -> None:
+    """A migration begins: should it be interrupted, the next start does it again."""
+    connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS schema_stamp (stamp text NOT NULL)")
+    connection.exec_driver_sql("DELETE FROM schema_stamp")
+
+
+def leave(url: str) -> None:
+    """Tables, standards, divisions and packs of this very code are there."""
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM schema_stamp")
+        connection.execute("INSERT INTO schema_stamp VALUES (%s)", (of_code(),))
