@@ -90,8 +90,16 @@ export function addAlarmLayers(map: MapLibre, colours: Palette, radius: number, 
   })
 }
 
+const drawn = new WeakMap<MapLibre, string>()
+
+/** Draws the alarms; what stands there already is not drawn again. */
 export function showAlarms(map: MapLibre, alarms: Alarm[]): void {
-  map.getSource<GeoJSONSource>('alarms')?.setData(alarmPoints(alarms))
+  const source = map.getSource<GeoJSONSource>('alarms')
+  const points = alarmPoints(alarms)
+  const mark = JSON.stringify(points.features)
+  if (!source || drawn.get(map) === mark) return
+  drawn.set(map, mark)
+  source.setData(points)
 }
 
 /** An alarm that has just come: two rings run out from its place, then it stands still. */
