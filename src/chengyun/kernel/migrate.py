@@ -81,7 +81,10 @@ def _ensure_role(connection: Connection) -> None:
     exists = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :n"), {"n": APP_ROLE}).scalar()
     if not exists:
         connection.exec_driver_sql(f"DO $$ BEGIN CREATE ROLE {APP_ROLE} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
-    connection.exec_driver_sql(f"GRANT {APP_ROLE} TO CURRENT_USER")
+    # Who is in the role already may lack the right to grant it. From PostgreSQL 16 on, a member may not always act as it.
+    kind = "SET" if connection.dialect.server_version_info >= (16,) else "MEMBER"  # type: ignore[attr-defined]
+    if not connection.execute(text("SELECT pg_has_role(CAST(:n AS name), :kind)"), {"n": APP_ROLE, "kind": kind}).scalar():
+        connection.exec_driver_sql(f"GRANT {APP_ROLE} TO CURRENT_USER")
 
 
 def _ensure_job_tables(connection: Connection) -> None:
