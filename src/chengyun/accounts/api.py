@@ -40,13 +40,13 @@ from chengyun.accounts.schemas import (
     UserIn,
     UserOut,
     UserPatch,
-    printable,
 )
 from chengyun.accounts.service import access, keys, people, roles, units
 from chengyun.kernel import clock
 from chengyun.kernel.http import Actor, ReadTx, SignedIn, Tx, permit
 from chengyun.kernel.paging import Cursor, Limit, Page, page_of
 from chengyun.kernel.settings import get_settings
+from chengyun.kernel.texts import plain
 
 router = APIRouter()
 PeopleReader = Annotated[Actor, Depends(permit("user.manage", "role.manage", "personal.read"))]
@@ -56,8 +56,8 @@ UnitManager = Annotated[Actor, Depends(permit("org.manage"))]
 Grantor = Annotated[Actor, Depends(permit("role.manage"))]
 KeyManager = Annotated[Actor, Depends(permit("apikey.manage"))]
 Auditor = Annotated[Actor, Depends(permit("audit.read"))]
-Words = Annotated[str | None, Query(max_length=60), AfterValidator(lambda v: printable(v) if v else v)]
-Exact = Annotated[str | None, Query(max_length=200), AfterValidator(lambda v: printable(v) if v else v)]
+Words = Annotated[str | None, Query(max_length=60), AfterValidator(lambda v: plain(v) if v else v)]
+Exact = Annotated[str | None, Query(max_length=200), AfterValidator(lambda v: plain(v) if v else v)]
 
 
 def _me(user_id: UUID | None, lang: str) -> Me:

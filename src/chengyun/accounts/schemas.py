@@ -1,6 +1,5 @@
 """Shapes of the accounts API. All text is stored as it comes and given back as it was; only control characters are refused."""
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,15 +7,10 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
+from chengyun.kernel.texts import plain
+
 Kind = Literal["city", "district", "street", "department", "safety_office", "member"]
 Language = Literal["zh-CN", "en"]
-
-
-def printable(value: str) -> str:
-    """Refuse control characters, line ends and halves of letters: a name or a word has none."""
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in value):
-        raise PydanticCustomError("control_characters", "it contains control characters")
-    return value
 
 
 def _telephone(value: str) -> str:
@@ -43,7 +37,7 @@ class Body(BaseModel):
     @field_validator("*")
     @classmethod
     def _printable(cls, value: Any) -> Any:
-        return printable(value) if isinstance(value, str) else value
+        return plain(value) if isinstance(value, str) else value
 
 
 class SignIn(Body):

@@ -5,8 +5,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chengyun.alarms.repository import writing
-from chengyun.devices.repository.raw import raw
 from chengyun.kernel.bus import Event, consumer
+from chengyun.kernel.raw import raw
 
 
 @consumer("alarms.moved", ["ev.device.moved"])

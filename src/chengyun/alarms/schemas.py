@@ -5,10 +5,11 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from chengyun.devices.schemas import METRIC_KEY, NAME_KEY, has_control_characters
+from chengyun.devices.schemas import METRIC_KEY, NAME_KEY
+from chengyun.kernel.texts import Paragraphs
 
 Kind = Literal["above", "below", "outside", "rate", "no_data"]
 State = Literal["raised", "acknowledged", "cleared", "closed"]
@@ -16,13 +17,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=30 * 86_400, allow_inf_nan=False)]
 
 
-def _plain(text: str) -> str:
-    if has_control_characters(text.replace("\n", " ")):
-        raise PydanticCustomError("control_characters", "contains control characters")
-    return text
-
-
-Line = Annotated[str, AfterValidator(_plain)]
+Line = Annotated[str, Paragraphs]
 
 
 class _Spec(BaseModel):

@@ -13,12 +13,12 @@ from chengyun.alarms.models import Alarm, AlarmEvent, AlarmRule
 from chengyun.alarms.repository import lists, rules, writing
 from chengyun.alarms.schemas import RuleSpec
 from chengyun.devices import service as devices
-from chengyun.devices.repository.raw import raw
 from chengyun.devices.schemas import ModelOut, ModelSpec
 from chengyun.kernel import clock
 from chengyun.kernel.errors import FieldError, Problem
 from chengyun.kernel.http import Actor, audit
 from chengyun.kernel.outbox import emit
+from chengyun.kernel.raw import raw
 
 
 def put_rules(session: Session, pack: str, specs: Sequence[RuleSpec]) -> list[str]:

@@ -16,7 +16,6 @@ from chengyun.cases.schemas import (
     CaseIn,
     CheckFailIn,
     CheckIn,
-    Clean,
     DispatchIn,
     EdgeOut,
     FileIn,
@@ -37,6 +36,7 @@ from chengyun.kernel.errors import Problem
 from chengyun.kernel.http import Actor, ReadTx, Tx, audit, permit
 from chengyun.kernel.paging import Cursor, Limit, Page
 from chengyun.kernel.settings import get_settings
+from chengyun.kernel.texts import Paragraphs
 from chengyun.regions import service as regions
 from chengyun.standards.codes import Edition, Kind, parse_division
 
@@ -88,7 +88,7 @@ def list_cases(
     region: Division = None,
     device_id: UUID | None = None,
     unit_id: UUID | None = None,
-    q: Annotated[str | None, Clean, Query(max_length=100, description="Part of number, title, address or description")] = None,
+    q: Annotated[str | None, Paragraphs, Query(max_length=100, description="Part of number, title, address or description")] = None,
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
     cursor: Cursor = None,

@@ -1,15 +1,15 @@
 """Shapes of the cases room: what travels by HTTP, what a pack declares, what an earlier system hands over."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from chengyun.kernel.texts import Paragraphs
 from chengyun.standards.codes import Edition, Kind
 from chengyun.standards.worktime import TimeUnit
 
@@ -20,16 +20,8 @@ Phase = Literal["before", "after", "check"]
 Colour = Literal["green", "yellow", "red"]
 
 
-def _clean(value: str) -> str:
-    """Text without control characters; line breaks and tabs are allowed."""
-    if any(unicodedata.category(c) == "Cc" and c not in "\n\t\r" for c in value):
-        raise PydanticCustomError("control_characters", "contains control characters")
-    return value
-
-
-Clean = AfterValidator(_clean)
-Line = Annotated[str, Clean]
-Reason = Annotated[str, Clean, Field(min_length=1, max_length=500, description="Why; kept on the timeline")]
+Line = Annotated[str, Paragraphs]
+Reason = Annotated[str, Paragraphs, Field(min_length=1, max_length=500, description="Why; kept on the timeline")]
 Revision = Annotated[int, Field(ge=1, description="Revision of the case that the officer saw")]
 PhotoIds = Annotated[list[UUID], Field(max_length=9, description="Photos uploaded before by the same person")]
 

@@ -20,7 +20,6 @@ from chengyun.devices.schemas import (
     ImportOut,
     ModelOut,
     NewCredentialOut,
-    Plain,
     RegisteredOut,
     SummaryOut,
 )
@@ -29,6 +28,7 @@ from chengyun.kernel.errors import Problem
 from chengyun.kernel.http import Actor, ReadTx, Tx, permit
 from chengyun.kernel.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from chengyun.kernel.settings import get_settings
+from chengyun.kernel.texts import Plain
 from chengyun.regions import service as regions
 
 router = APIRouter(prefix="/devices")

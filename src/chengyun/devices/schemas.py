@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+from chengyun.kernel.texts import Plain
 
 # Keys that begin with a line are the platform's own: `_http` may speak for all devices.
 DEVICE_KEY = r"^[A-Za-z0-9-][A-Za-z0-9_-]{0,63}$"
@@ -13,18 +14,6 @@ NAME_KEY = r"^[a-z][a-z0-9_-]{0,63}$"
 METRIC_KEY = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 
 
-def has_control_characters(text: str) -> bool:
-    """Whether a text holds characters that nobody can see: controls, line ends, surrogates."""
-    return not text.isprintable() and any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in text)
-
-
-def _plain(text: str) -> str:
-    if has_control_characters(text):
-        raise PydanticCustomError("control_characters", "contains control characters")
-    return text
-
-
-Plain = AfterValidator(_plain)
 Name = Annotated[str, Field(min_length=1, max_length=120), Plain]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 

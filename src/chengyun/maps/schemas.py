@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from chengyun.devices.schemas import NAME_KEY, Plain
+from chengyun.devices.schemas import NAME_KEY
+from chengyun.kernel.texts import Plain
 
 
 class _Spec(BaseModel):

@@ -4,25 +4,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from chengyun.alarms.schemas import RuleSpec
 from chengyun.cases.schemas import CasePolicySpec
-from chengyun.devices.schemas import NAME_KEY, ModelSpec, Plain, has_control_characters
+from chengyun.devices.schemas import NAME_KEY, ModelSpec
+from chengyun.kernel.texts import Paragraphs, Plain
 from chengyun.maps.schemas import LayerSpec
 from chengyun.packs.reader import MOST_BYTES, Document
 
 LANGUAGES = ("zh-CN", "en")
 
 
-def _paragraphs(text: str) -> str:
-    if has_control_characters(text.replace("\n", " ")):
-        raise PydanticCustomError("control_characters", "contains control characters")
-    return text
-
-
-Paragraphs = Annotated[str, Field(max_length=2000), AfterValidator(_paragraphs)]
+Description = Annotated[str, Field(max_length=2000), Paragraphs]
 
 
 class _Spec(BaseModel):
@@ -38,8 +32,8 @@ class PackHead(_Spec):
     )
     name_zh: Annotated[str, Field(min_length=1, max_length=60), Plain]
     name_en: Annotated[str, Field(min_length=1, max_length=120), Plain]
-    description_zh: Paragraphs = Field("", description="What it is for, in a few sentences")
-    description_en: Paragraphs = Field("", description="The same in English")
+    description_zh: Description = Field("", description="What it is for, in a few sentences")
+    description_en: Description = Field("", description="The same in English")
 
 
 class RiskTypeSpec(_Spec):

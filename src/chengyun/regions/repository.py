@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from chengyun.kernel.ids import uuid7
+from chengyun.kernel.raw import raw
 from chengyun.regions.models import (
     DivisionChange,
     DivisionRow,
@@ -66,17 +66,10 @@ def bump(session: Session, at: datetime, digest: str | None = None) -> None:
     session.execute(insert(RegionRevision).values(values).on_conflict_do_update(index_elements=["name"], set_=changes))
 
 
-def _raw(session: Session) -> psycopg.Connection[Any]:
-    connection = session.connection().connection.driver_connection
-    if not isinstance(connection, psycopg.Connection):
-        raise TypeError("COPY needs psycopg")
-    return connection
-
-
 def _copy_new(session: Session, table: str, columns: Sequence[str], types: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Insert rows that are not there yet, by way of a temporary table; returns how many were new."""
     names = ", ".join(columns)
-    with _raw(session).cursor() as cursor:
+    with raw(session).cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE new_rows ON COMMIT DROP AS SELECT {names} FROM {table} WITH NO DATA".encode())  # noqa: S608
         with cursor.copy(f"COPY new_rows ({names}) FROM STDIN (FORMAT binary)".encode()) as copy:
             copy.set_types(types)

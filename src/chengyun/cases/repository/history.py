@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import psycopg
 from sqlalchemy import ARRAY, Boolean, Column, Date, DateTime, Float, Integer, LargeBinary, String, Table, Uuid
 from sqlalchemy.orm import Session
 
 from chengyun.cases.models import CaseEvent, CaseRecord, CaseText
 from chengyun.kernel.db import Base
+from chengyun.kernel.raw import raw
 
 _TYPES: tuple[tuple[type[Any], str], ...] = (
     (ARRAY, "uuid[]"),
@@ -37,14 +37,11 @@ def load(
 
 
 def _copy(session: Session, model: type[Base], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    connection = session.connection().connection.driver_connection
-    if not isinstance(connection, psycopg.Connection):
-        raise TypeError("COPY needs psycopg")
     table = model.__table__
     if not isinstance(table, Table):
         raise TypeError(model)
     names = ", ".join(columns)
-    with connection.cursor() as cursor:
+    with raw(session).cursor() as cursor:
         types = [_type(table.c[name]) for name in columns]
         shape = ", ".join(f"{name} {kind}" for name, kind in zip(columns, types, strict=True))
         cursor.execute(f"CREATE TEMP TABLE incoming ({shape}) ON COMMIT DROP".encode())

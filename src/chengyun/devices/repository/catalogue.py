@@ -9,8 +9,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
-from chengyun.devices.repository.raw import Connection, raw
 from chengyun.kernel.ids import uuid7
+from chengyun.kernel.raw import Connection, raw
 
 _COLUMNS = "key, version, number, pack, name_zh, name_en, icon, expected_interval_seconds, metrics, commands"
 _INSERT = f"""

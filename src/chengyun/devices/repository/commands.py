@@ -9,7 +9,7 @@ import orjson
 from psycopg.rows import dict_row
 from sqlalchemy.orm import Session
 
-from chengyun.devices.repository.raw import Connection, raw
+from chengyun.kernel.raw import Connection, raw
 
 Row = dict[str, Any]
 

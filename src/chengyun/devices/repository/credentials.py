@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from sqlalchemy.orm import Session
 
-from chengyun.devices.repository.raw import Connection, raw
+from chengyun.kernel.raw import Connection, raw
 
 _COLUMNS = "id, note, created_at, created_by, revoked_at"
 _DIGESTS = """

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import psycopg
 
-from chengyun.devices.repository.raw import in_bulk
+from chengyun.kernel.raw import in_bulk
 
 Rows = list[tuple[Any, ...]]
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from sqlalchemy.orm import Session
 
-from chengyun.devices.repository.raw import Connection, in_bulk, raw
+from chengyun.kernel.raw import Connection, in_bulk, raw
 
 Row = dict[str, Any]
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from chengyun.devices.repository.raw import Connection, in_bulk, raw
 from chengyun.kernel import clock
 from chengyun.kernel.outbox import emit_many
+from chengyun.kernel.raw import Connection, in_bulk, raw
 
 Change = tuple[UUID, str, str, str]
 """Identity, key, name and area of a device whose connection has changed."""

@@ -11,14 +11,15 @@ import orjson
 from sqlalchemy.orm import Session
 
 from chengyun.devices.repository import commands as repository
-from chengyun.devices.repository.raw import Connection, raw
-from chengyun.devices.schemas import ArgumentSpec, CommandSpec, has_control_characters
+from chengyun.devices.schemas import ArgumentSpec, CommandSpec
 from chengyun.devices.service.registry import require
 from chengyun.kernel import clock
 from chengyun.kernel.errors import FieldError, Problem
 from chengyun.kernel.http import Actor, audit
 from chengyun.kernel.ids import uuid7
 from chengyun.kernel.outbox import emit_many
+from chengyun.kernel.raw import Connection, raw
+from chengyun.kernel.texts import has_control_characters
 
 SUBJECTS = {
     "requested": "ev.device.command.requested",

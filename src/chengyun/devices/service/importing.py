@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chengyun.accounts import service as accounts
-from chengyun.devices.schemas import DEVICE_KEY, NAME_KEY, ImportOut, has_control_characters
+from chengyun.devices.schemas import DEVICE_KEY, NAME_KEY, ImportOut
 from chengyun.devices.service.registry import NewDevice, try_register
 from chengyun.kernel.errors import FieldError, Problem, sentence
 from chengyun.kernel.http import Actor, audit
+from chengyun.kernel.texts import has_control_characters
 
 REQUIRED = ("key", "name", "model")
 COLUMNS = (*REQUIRED, "lon", "lat", "region_code", "address", "component_code", "gateway", "owner")
