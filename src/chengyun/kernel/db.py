@@ -119,6 +119,8 @@ def make_engine(url: str, pool_size: int = 5) -> Engine:
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_timeout=WAIT_SECONDS,
+        # What people send does not belong in the log of a failure.
+        hide_parameters=True,
         connect_args=_connection(),
     )
 
