@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from chengyun.cases.jobs import forget
+from chengyun.kernel import blob
 from chengyun.kernel.settings import get_settings
 from tests.support.cases import BASE, ELSEWHERE, LITTER, PLACE, Office, picture, walk
 
@@ -221,6 +222,30 @@ class TestPhotos:
         assert {p["id"]: p["phase"] for p in case["photos"]} == {after["id"]: "after", check["id"]: "check"}
         said = office.desk.get(f"/cases/{case['id']}/timeline")[5]["data"]
         assert (said["photos"][0]["id"], len(said["photos"][0]["sha256"])) == (after["id"], 64)
+
+    def test_files_of_dropped_uploads_go_unless_a_case_has_the_same_photo(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        forget()
+        folder = get_settings().data_dir / "blobs"
+
+        def files() -> set[str]:
+            return {path.name for path in folder.rglob("*") if path.is_file()}
+
+        same, other = picture((70, 50)), picture((72, 50))
+        office.supervisor.report(photo_ids=[office.supervisor.photo(same)["id"]])
+        kept = files()
+        for data in (same, other):
+            office.supervisor.photo(data)
+        added = files() - kept
+        assert len(added) == 2
+        office.time.advance(timedelta(days=2).total_seconds())
+        forget()
+        assert added <= files(), "a file of a moment ago is left alone"
+        for data in (same, other):
+            office.supervisor.photo(data)
+        office.time.advance(timedelta(days=2).total_seconds())
+        monkeypatch.setattr(blob, "FRESH_SECONDS", -1.0)
+        forget()
+        assert files() == kept
 
     def test_uploads_that_were_never_attached_are_dropped_after_a_day(self, office: Office) -> None:
         kept, dropped = office.supervisor.photo(picture((33, 30))), office.supervisor.photo(picture((34, 30)))

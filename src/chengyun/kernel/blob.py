@@ -3,12 +3,16 @@
 import hashlib
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from chengyun.kernel.settings import get_settings
+
+FRESH_SECONDS = 60.0
+"""So long a stored file is left alone: the row that is to name it may not be committed yet."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class BlobStore(Protocol):
     def open(self, key: str) -> BinaryIO:
         """A stream over the stored bytes; KeyError where there are none."""
 
+    def drop(self, key: str) -> bool:
+        """Delete bytes that nothing names any more, unless they were stored again a moment ago; whether they went."""
+
 
 class FileBlobStore:
     """Files named by their SHA-256, in folders by its first letters."""
@@ -49,7 +56,10 @@ class FileBlobStore:
         """Write beside, flush to disk, then rename: a half-written file is never seen under its key."""
         key = hashlib.sha256(data).hexdigest()
         path = self._path(key)
-        if not path.exists():
+        if path.exists():
+            # Fresh again: whoever clears up leaves it until the row that names it is there.
+            os.utime(path)
+        else:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent)
             with os.fdopen(handle, "wb") as file:
@@ -75,6 +85,17 @@ class FileBlobStore:
             return self._path(key).open("rb")
         except FileNotFoundError as missing:
             raise KeyError(key) from missing
+
+    def drop(self, key: str) -> bool:
+        """Delete bytes that nothing names any more, unless they were stored again a moment ago; whether they went."""
+        path = self._path(key)
+        try:
+            if time.time() - path.stat().st_mtime < FRESH_SECONDS:
+                return False
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -45,6 +45,12 @@ def find(session: Session, photo_id: UUID, uploader: UUID) -> CasePhoto | PhotoU
     return session.execute(select(PhotoUpload).where(PhotoUpload.id == photo_id, PhotoUpload.uploaded_by == uploader)).scalar_one_or_none()
 
 
-def forget_uploads(session: Session, before: datetime) -> None:
-    """Drop uploads that were never attached."""
-    session.execute(delete(PhotoUpload).where(PhotoUpload.uploaded_at < before))
+def forget_uploads(session: Session, before: datetime) -> set[str]:
+    """Drop uploads that were never attached; returns their files, as far as nothing else names them."""
+    gone = session.execute(delete(PhotoUpload).where(PhotoUpload.uploaded_at < before).returning(PhotoUpload.blob, PhotoUpload.thumb))
+    keys = {key for row in gone for key in row}
+    for table in (CasePhoto, PhotoUpload):
+        if keys:
+            named = session.execute(select(table.blob, table.thumb).where(or_(table.blob.in_(keys), table.thumb.in_(keys))))
+            keys -= {key for row in named for key in row}
+    return keys
