@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chengyun.cli.clone import building_web_client
 from chengyun.cli.failures import Refused
+from chengyun.cli.own_servers import require_bus, require_database
 from chengyun.kernel import addresses, stamp
 from chengyun.kernel.clock import ScaledClock
 from chengyun.kernel.embedded import (
@@ -135,7 +136,9 @@ def _start_services(settings: Settings, supervisor: Supervisor, say: Progress, s
     """Embedded servers where no setting names one; else see that the named one answers."""
     data_dir = settings.data_dir
     postgres = nats = None
-    if settings.nats_url is None:
+    if settings.nats_url is not None:
+        require_bus(settings.nats_url.get_secret_value())
+    else:
         require_port(settings.mqtt_host, settings.mqtt_port, "MQTT", "CHENGYUN_MQTT_PORT")
         nats = EmbeddedNats(
             data_dir,
@@ -148,7 +151,7 @@ def _start_services(settings: Settings, supervisor: Supervisor, say: Progress, s
     if settings.database_url is None:
         postgres = EmbeddedPostgres(data_dir)
     else:
-        _require_database(settings.database_url.get_secret_value())
+        require_database(settings.database_url.get_secret_value())
     services = [service for service in (nats, postgres) if service is not None]
     if services:
         say("NATS and PostgreSQL: making a new database" if postgres and postgres.is_new else "NATS and PostgreSQL")
@@ -156,17 +159,6 @@ def _start_services(settings: Settings, supervisor: Supervisor, say: Progress, s
     supervisor.start(services, patience=None, meanwhile=load_programs)
     publish_addresses(data_dir, postgres, nats)
     stack.callback(addresses.services_file(data_dir).unlink, missing_ok=True)
-
-
-def _require_database(url: str) -> None:
-    import psycopg
-
-    try:
-        with psycopg.connect(url, connect_timeout=10) as connection:
-            if connection.info.server_version < 150000:
-                raise CannotStart("the database of CHENGYUN_DATABASE_URL is older than PostgreSQL 15")
-    except psycopg.OperationalError as failure:
-        raise CannotStart(f"CHENGYUN_DATABASE_URL does not answer: {str(failure).strip().splitlines()[0]}") from None
 
 
 def _program(name: str, settings: Settings) -> Program:
@@ -208,9 +200,13 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _with_port(port: int | None) -> Settings:
-    if port is None and get_settings().port:
-        return get_settings()
-    os.environ["CHENGYUN_PORT"] = str(port or free_port(get_settings().host))
+    settings = get_settings()
+    if port is None and settings.port:
+        return settings
+    try:
+        os.environ["CHENGYUN_PORT"] = str(port or free_port(settings.host))
+    except OSError as failure:
+        raise CannotStart(f"CHENGYUN_HOST={settings.host} is no address of this machine: {failure.strerror}") from None
     get_settings.cache_clear()
     return get_settings()
 

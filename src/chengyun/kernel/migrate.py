@@ -82,7 +82,8 @@ def _ensure_role(connection: Connection) -> None:
     if not exists:
         connection.exec_driver_sql(f"DO $$ BEGIN CREATE ROLE {APP_ROLE} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
     # Who is in the role already may lack the right to grant it. From PostgreSQL 16 on, a member may not always act as it.
-    kind = "SET" if connection.dialect.server_version_info >= (16,) else "MEMBER"  # type: ignore[attr-defined]
+    version = int(connection.execute(text("SHOW server_version_num")).scalar_one())
+    kind = "SET" if version >= 160_000 else "MEMBER"
     if not connection.execute(text("SELECT pg_has_role(CAST(:n AS name), :kind)"), {"n": APP_ROLE, "kind": kind}).scalar():
         connection.exec_driver_sql(f"GRANT {APP_ROLE} TO CURRENT_USER")
 

@@ -1,15 +1,17 @@
 """Typed settings: environment (`CHENGYUN_*`) over a TOML file over defaults. Each is documented in docs/settings.md."""
 
 import os
+import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -143,6 +145,15 @@ class Settings(BaseSettings):
     )
     max_import_bytes: int = Field(20_000_000, ge=1024, description="Largest file of devices that may be imported, in bytes.")
 
+    @field_validator("clock")
+    @classmethod
+    def _is_clock(cls, text: str | None) -> str | None:
+        from chengyun.kernel.clock import ScaledClock
+
+        if text:
+            ScaledClock.parse(text)
+        return text
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -153,7 +164,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order of precedence: arguments, environment, TOML file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_toml_file())
+        path = _toml_file()
+        try:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+        except tomllib.TOMLDecodeError as failure:
+            raise SettingsError(f"{path} is not valid TOML: {failure}") from None
+        except (OSError, UnicodeDecodeError) as failure:
+            raise SettingsError(f"{path} cannot be read: {failure}") from None
 
     def packs_folder(self) -> Path:
         """The folder from which the city's own packs are read."""
@@ -167,6 +184,8 @@ class Settings(BaseSettings):
 def _toml_file() -> Path:
     named = os.environ.get("CHENGYUN_CONFIG")
     if named:
+        if not Path(named).is_file():
+            raise SettingsError(f"there is no file {named}, which CHENGYUN_CONFIG names")
         return Path(named)
     return Path(os.environ.get("CHENGYUN_DATA_DIR") or default_data_dir()) / "chengyun.toml"
 
