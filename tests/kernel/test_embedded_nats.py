@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import stat
 import time
 from collections.abc import Iterator
@@ -72,3 +73,23 @@ def test_a_restart_is_quick(server: EmbeddedNats) -> None:
     begun = time.monotonic()
     server.start()
     assert time.monotonic() - begun < 5
+
+
+def test_a_device_that_is_just_signing_in_does_not_hold_up_the_end(server: EmbeddedNats) -> None:
+    """Nobody answers for the device any more; the bus itself would wait ten seconds for that."""
+    word = b"\x00\x04MQTT\x04\xc2\x00\x3c\x00\x01d\x00\x01d\x00\x01p"
+
+    async def sign_in() -> socket.socket:
+        connection = await nats.connect(server.url)
+        asked = await connection.subscribe("$SYS.REQ.USER.AUTH")
+        await connection.flush()
+        device = socket.create_connection((server.mqtt_host, server.mqtt_port), timeout=5)
+        device.sendall(b"\x10" + bytes([len(word)]) + word)
+        await asked.next_msg(timeout=5)
+        await connection.close()
+        return device
+
+    with asyncio.run(sign_in()):
+        begun = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begun < 5

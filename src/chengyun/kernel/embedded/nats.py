@@ -24,6 +24,7 @@ ACCOUNT = "CITY"
 APP_USER = "app"
 # Room for what the streams reserve (kernel.bus); a reservation takes no disk until messages come.
 _STORE_LIMIT = "256GB"
+_STORE_CLOSED = b"[INF] JetStream Shutdown"
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,26 @@ class EmbeddedNats:
     def stop(self) -> None:
         """Stop; what was acknowledged stays."""
         if self.process is not None:
+            self._close_store(self.process)
             child.stop(self.process, self.stop_signal, self.stop_patience)
             self.process = None
+
+    def _close_store(self, process: subprocess.Popen[bytes]) -> None:
+        """Ask it to end; once its store is closed it is ended.
+
+        The server itself would still wait for devices that are just signing in: until its time limit for that, because
+        the workers that could answer have gone.
+        """
+        before = self.log.stat().st_size if self.log.exists() else 0
+        process.send_signal(self.stop_signal)
+        until = time.monotonic() + self.stop_patience
+        while process.poll() is None and time.monotonic() < until:
+            if _STORE_CLOSED in _bytes_after(self.log, before):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.5)
+                process.kill()
+                return
+            time.sleep(0.02)
 
     def _configuration(self) -> str:
         """The server's configuration. JSON strings are valid NATS strings, so nothing needs escaping by hand."""
@@ -155,6 +174,13 @@ authorization {{
   }}
 }}
 """
+
+
+def _bytes_after(path: Path, start: int) -> bytes:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(start)
+        return file.read()
+    return b""
 
 
 def free_port(host: str = "127.0.0.1") -> int:
