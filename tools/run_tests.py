@@ -1,6 +1,6 @@
 """`./chengyun test`: lint, types, floors, the web client's checks, and all tests with coverage.
 
-With options or paths, only pytest runs, with these.
+With options or paths, only pytest runs, with these. The checks come first, so that the last lines are those of pytest.
 """
 
 import os
@@ -8,7 +8,10 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import build_web
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -40,22 +43,23 @@ def checks() -> list[tuple[str, list[str], Path]]:
         ("types", [str(BIN / "mypy")], ROOT),
         ("floors", [str(BIN / "lint-imports")], ROOT),
     ]
-    node = shutil.which("node")
     modules = ROOT / "web" / "node_modules"
-    if node and modules.is_dir():
-        steps.append(("web types", [node, str(modules / "vue-tsc" / "bin" / "vue-tsc.js"), "--noEmit"], ROOT / "web"))
-        steps.append(("web tests", [node, str(modules / "vitest" / "vitest.mjs"), "run"], ROOT / "web"))
+    if modules.is_dir():
+        node, _ = build_web.commands()
+        steps.append(("web types", [*node, str(modules / "vue-tsc" / "bin" / "vue-tsc.js"), "--noEmit"], ROOT / "web"))
+        steps.append(("web tests", [*node, str(modules / "vitest" / "vitest.mjs"), "run"], ROOT / "web"))
     return steps
 
 
-def run(name: str, command: list[str], folder: Path) -> bool:
+def run(step: tuple[str, list[str], Path]) -> bool:
     """Run a check; its output is shown only when it fails."""
+    name, command, folder = step
     begun = time.monotonic()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     well = done.returncode == 0
-    sys.stdout.write(f"{name:<10} {'ok' if well else 'FAILED'} ({time.monotonic() - begun:.0f} s)\n")
-    if not well:
-        sys.stdout.write(done.stdout + done.stderr)
+    said = "" if well else done.stdout + done.stderr
+    # One write: two checks run at once.
+    sys.stdout.write(f"{name:<10} {'ok' if well else 'FAILED'} ({time.monotonic() - begun:.0f} s)\n{said}")
     sys.stdout.flush()
     return well
 
@@ -67,16 +71,22 @@ def main() -> int:
     if found:
         os.environ["CHENGYUN_BROWSER"] = found
     else:
-        sys.stderr.write("chengyun: no browser here, its tests are left out (Debian: apt-get install chromium)\n")
-    failed = []
+        sys.stderr.write(
+            "chengyun: there is no browser here and it could not be installed: the browser tests are left out"
+            " (Debian: apt-get install chromium; CHENGYUN_BROWSER names another one)\n"
+        )
+    well = True
     if not wishes and not os.environ.get("CHENGYUN_BLESS"):
-        failed = [name for name, command, folder in checks() if not run(name, command, folder)]
+        steps = checks()
+        with ThreadPoolExecutor(2) as pool:
+            outcome = dict(zip((name for name, *_ in steps), pool.map(run, steps), strict=True))
+        failed = [name for name, passed in outcome.items() if not passed]
+        well = not failed
+        sys.stdout.write(f"checks: {'FAILED: ' + ', '.join(failed) if failed else 'all passed'}; now the tests\n")
+        sys.stdout.flush()
         wishes = ["--cov=chengyun", "--cov-report=term:skip-covered", "-q"]
     tests = subprocess.run([sys.executable, "-m", "pytest", *wishes], cwd=ROOT, check=False)
-    if tests.returncode != 0:
-        failed.append("tests")
-    sys.stdout.write(f"\n{'FAILED: ' + ', '.join(failed) if failed else 'all checks and tests passed'}\n")
-    return 1 if failed else 0
+    return tests.returncode if tests.returncode or well else 1
 
 
 if __name__ == "__main__":
