@@ -138,7 +138,8 @@ def kill(city: City, victim: str) -> None:
     platform = city.platform
     if victim == "backend":
         url = json.loads((platform.data_dir / "run" / "services.json").read_text())["database_url"]
-        with psycopg.connect(url) as mine, suppress(ProcessLookupError):
+        # PostgreSQL then ends all connections, this one too.
+        with suppress(psycopg.OperationalError, ProcessLookupError), psycopg.connect(url) as mine:
             others = mine.execute(
                 "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
                 " ORDER BY state_change DESC"
@@ -157,6 +158,8 @@ def raw(city: City, keys: list[str]) -> list[tuple[Any, ...]]:
     names = [f["name"] if isinstance(f, dict) else f.name for f in json.loads(table.schema().to_json())["fields"]]
     assert {"device", "metric", "time", "value", "sequence"} <= set(names)
     files = table.file_uris()
+    if not files:
+        return []  # the first readings have not been written yet
     return duckdb.execute(
         "SELECT device, time, value, sequence FROM read_parquet(?, hive_partitioning = true)"
         " WHERE list_contains(?, device) AND metric = 'ch4'",

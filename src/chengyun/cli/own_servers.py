@@ -1,6 +1,8 @@
 """Servers that settings name: whether they answer, before anything else is started."""
 
 import asyncio
+import socket
+from urllib.parse import urlsplit
 
 import nats
 import psycopg
@@ -25,6 +27,9 @@ def require_database(url: str) -> None:
 def require_bus(url: str) -> None:
     """Raise CannotStart when NATS does not answer there, refuses the user, or has no JetStream."""
     try:
+        # The client itself would try again and again where nobody listens.
+        parts = urlsplit(url.split(",")[0])
+        socket.create_connection((parts.hostname or "", parts.port or 4222), timeout=_PATIENCE).close()
         asyncio.run(asyncio.wait_for(_ask(url), _PATIENCE))
     except (BusError, OSError, ValueError) as failure:
         why = " ".join(str(failure).split()) or type(failure).__name__
