@@ -20,14 +20,19 @@ Seconds = Annotated[float, Field(ge=0, le=30 * 86_400, allow_inf_nan=False)]
 Line = Annotated[str, Paragraphs]
 
 
+# Described as the four values that it may have, so that the web client's types know them too.
+FOUR = {"enum": [1, 2, 3, 4]}
+Level = Annotated[int, Field(json_schema_extra=FOUR)]
+
+
 class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, json_schema_serialization_defaults_required=True)
 
 
 class LevelSpec(_Spec):
     """From which value on an alarm has a level."""
 
-    level: int = Field(ge=1, le=4, description="1 red, 2 orange, 3 yellow, 4 blue")
+    level: int = Field(ge=1, le=4, description="1 red, 2 orange, 3 yellow, 4 blue", json_schema_extra=FOUR)
     threshold: Finite | None = Field(
         None, description="above, below: the value; rate: change a minute, negative for a fall; no_data: seconds"
     )
@@ -39,7 +44,7 @@ class ActionSpec(_Spec):
     """An order to the device that the alarm gives by itself."""
 
     on: Literal["raised", "cleared"] = Field(description="raised: when it reaches the level; cleared: when it ends after reaching it")
-    from_level: int = Field(4, ge=1, le=4, description="Least severe level that gives the order")
+    from_level: int = Field(4, ge=1, le=4, description="Least severe level that gives the order", json_schema_extra=FOUR)
     command: str = Field(pattern=METRIC_KEY, description="Command of the device's model")
     arguments: dict[str, Any] = Field(default_factory=dict, max_length=20)
 
@@ -145,8 +150,8 @@ class AlarmOut(BaseModel):
     device: DeviceName
     rule: RuleName
     pack: str
-    level: int
-    worst_level: int
+    level: Level
+    worst_level: Level
     state: State
     metric: str | None
     value: float | None
@@ -192,7 +197,7 @@ class AlarmEventOut(BaseModel):
 
     time: datetime
     kind: str
-    level: int | None
+    level: Level | None
     value: float | None
     actor: str
     text: str
@@ -224,7 +229,7 @@ class StormOut(BaseModel):
     last_at: datetime
     ended_at: datetime | None
     count: int
-    worst_level: int
+    worst_level: Level
 
 
 class _Body(BaseModel):

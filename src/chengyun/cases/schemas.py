@@ -199,7 +199,7 @@ class Case(BaseModel):
     title: str
     class_: ClassOut | None = Field(alias="class")
     source: str
-    urgency: str
+    urgency: Urgency
     state: str
     stage: str = Field(description="What it waits for: accept, file, dispatch, sign, handle, check, close, done")
     description: str
@@ -329,8 +329,12 @@ class LimitSpec(Body):
 class CasePolicySpec(Body):
     """Which case an alarm opens; a part of a pack's manifest."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     rule: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,79}$", description="Key of the alarm rule")
-    from_level: int = Field(4, ge=1, le=4, description="Least severe level that opens a case: 1 red … 4 blue")
+    from_level: int = Field(
+        4, ge=1, le=4, description="Least severe level that opens a case: 1 red … 4 blue", json_schema_extra={"enum": [1, 2, 3, 4]}
+    )
     class_: ClassIn = Field(alias="class")
     title_zh: Annotated[Line, Field(min_length=1, max_length=120)]
     title_en: Annotated[Line, Field(min_length=1, max_length=200)]

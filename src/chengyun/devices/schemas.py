@@ -19,7 +19,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, json_schema_serialization_defaults_required=True)
 
 
 class MetricSpec(_Spec):
@@ -167,7 +167,7 @@ class DeviceStateOut(BaseModel):
     last_seen: datetime | None
     since: datetime | None
     metrics: dict[str, MetricValue]
-    worst_alarm_level: int | None
+    worst_alarm_level: Annotated[int, Field(json_schema_extra={"enum": [1, 2, 3, 4]})] | None
 
 
 class DeviceOut(BaseModel):

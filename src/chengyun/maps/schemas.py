@@ -9,7 +9,7 @@ from chengyun.kernel.texts import Plain
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, json_schema_serialization_defaults_required=True)
 
 
 class LayerFilter(_Spec):

@@ -20,7 +20,7 @@ Description = Annotated[str, Field(max_length=2000), Paragraphs]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, json_schema_serialization_defaults_required=True)
 
 
 class PackHead(_Spec):

@@ -1,6 +1,6 @@
 import createClient, { type Middleware } from 'openapi-fetch'
 
-import type { paths } from './contract'
+import type { paths } from './schema'
 import { networkProblem, problemFrom } from './problem'
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -56,10 +56,10 @@ const middleware: Middleware = {
 }
 
 /** The typed client. Failed answers are thrown as ApiProblem, so `data` is always there. */
-export const client = createClient<paths>({ baseUrl: '/api/v1', credentials: 'same-origin' })
+export const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' })
 client.use(middleware)
 
-/** `const page = await take(client.GET('/cases', {params: {query}}))` */
+/** `const page = await take(client.GET('/api/v1/cases', {params: {query}}))` */
 export async function take<T>(call: Promise<{ data?: T }>): Promise<T> {
   const { data } = await call
   return data as T

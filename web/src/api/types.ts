@@ -152,7 +152,7 @@ export interface Case {
   handling_deadline: Deadline | null
   photos: CasePhoto[]
   revision: number
-  actions?: CaseAction[]
+  actions?: CaseAction[] | null
 }
 
 export interface CaseFigures {
@@ -180,7 +180,7 @@ export interface MapLayer {
   kind: 'point'
   source: string
   filter?: Record<string, unknown>
-  style?: { icon?: string; letter?: string; colour?: string; min_zoom?: number }
+  style?: { icon?: string | null; letter?: string | null; colour?: string | null; min_zoom?: number }
 }
 
 export interface DistrictProperties {

@@ -30,7 +30,7 @@ export const useAbout = defineStore('about', () => {
   async function refresh(): Promise<void> {
     askedAt = performance.now()
     const sent = performance.now()
-    const answer = await take(client.GET('/about'))
+    const answer = await take(client.GET('/api/v1/about'))
     const returned = performance.now()
     about.value = answer
     // The answer was true about half-way between sending and receiving.

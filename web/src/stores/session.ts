@@ -16,7 +16,7 @@ export const useSession = defineStore('session', () => {
 
   async function ask(): Promise<void> {
     try {
-      me.value = await take(client.GET('/session'))
+      me.value = await take(client.GET('/api/v1/session'))
     } catch (problem) {
       if (!(problem instanceof ApiProblem) || problem.status !== 401) throw problem
       me.value = null
@@ -32,14 +32,14 @@ export const useSession = defineStore('session', () => {
   }
 
   async function signIn(username: string, password: string): Promise<Me> {
-    me.value = await take(client.POST('/session', { body: { username, password } }))
+    me.value = await take(client.POST('/api/v1/session', { body: { username, password } }))
     known.value = true
     return me.value
   }
 
   async function signOut(): Promise<void> {
     try {
-      await client.DELETE('/session')
+      await client.DELETE('/api/v1/session')
     } finally {
       forget()
     }
