@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from chengyun.devices.schemas import METRIC_KEY, NAME_KEY
@@ -21,7 +22,7 @@ Line = Annotated[str, Paragraphs]
 
 
 # Described as the four values that it may have, so that the web client's types know them too.
-FOUR = {"enum": [1, 2, 3, 4]}
+FOUR: JsonDict = {"enum": [1, 2, 3, 4]}
 Level = Annotated[int, Field(json_schema_extra=FOUR)]
 
 
