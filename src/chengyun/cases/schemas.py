@@ -199,7 +199,7 @@ class Case(BaseModel):
     title: str
     class_: ClassOut | None = Field(alias="class")
     source: str
-    urgency: Urgency
+    urgency: str = Field(json_schema_extra={"enum": ["normal", "urgent"]})
     state: str
     stage: str = Field(description="What it waits for: accept, file, dispatch, sign, handle, check, close, done")
     description: str
