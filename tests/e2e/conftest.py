@@ -18,7 +18,8 @@ FLAGS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it is open, the driver keeps an event loop in this thread, and others need theirs.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium without a window."""
     program = os.environ.get("CHENGYUN_BROWSER")
