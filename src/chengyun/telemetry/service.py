@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -26,6 +26,7 @@ from chengyun.telemetry.repository import history as repository
 from chengyun.telemetry.repository.history import Question, Shelf
 
 MOST_DAYS = 732
+EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 # Beyond so many messages that are in no file yet, an answer says that it is not complete.
 MOST_TAIL = 20_000
 LOOK_SECONDS = 1.0
@@ -120,10 +121,7 @@ def ask(session: Session, device_id: UUID, metrics: list[str], since: datetime |
         if metric not in known:
             raise Problem("telemetry.metric", field="metric", metric=metric[:64])
     chosen = list(dict.fromkeys(metrics)) or list(known)
-    end = until or clock.now() + timedelta(seconds=get_settings().telemetry_future_seconds)
-    start = since or end - timedelta(days=1)
-    if not start < end <= start + timedelta(days=MOST_DAYS):
-        raise Problem("telemetry.span", field="since", days=MOST_DAYS)
+    start, end = span(since, until)
     gateway = int(fleet.gateway[row])
     return Asked(
         device_id,
@@ -134,6 +132,18 @@ def ask(session: Session, device_id: UUID, metrics: list[str], since: datetime |
         {k: known[k].unit for k in chosen},
         {k: (known[k].name_zh, known[k].name_en) for k in chosen},
     )
+
+
+def span(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    """From when to when; refuses what is out of order, too long, or at the edge of all dates, where nothing can be counted on."""
+    latest = clock.now() + timedelta(seconds=get_settings().telemetry_future_seconds)
+    end = until or latest
+    if not EARLIEST <= end <= latest + timedelta(days=MOST_DAYS):
+        raise Problem("telemetry.span", field="until", days=MOST_DAYS)
+    start = since or end - timedelta(days=1)
+    if start < EARLIEST or not start < end <= start + timedelta(days=MOST_DAYS):
+        raise Problem("telemetry.span", field="since", days=MOST_DAYS)
+    return start, end
 
 
 async def gather(bus: Bus, asked: Asked) -> Found:
