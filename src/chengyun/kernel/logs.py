@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars
@@ -15,6 +15,18 @@ def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
         if any(word in key.lower() for word in SECRET_WORDS):
             event[key] = "***"
     return event
+
+
+class _StandardError:
+    """Standard error as it is when a line is written: whoever put another file in its place and closed it ends no program."""
+
+    def write(self, text: str) -> int:
+        """Write to it."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Write out what waits."""
+        sys.stderr.flush()
 
 
 def configure(process: str, level: str = "INFO") -> None:
@@ -31,7 +43,7 @@ def configure(process: str, level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _StandardError())),
         cache_logger_on_first_use=True,
     )
     clear_contextvars()
