@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
@@ -54,6 +56,40 @@ class World:
         answer = self.http.request(method, f"/api/v1{path}", headers={**self.headers(), **(headers or {})}, **more)
         self.http.cookies.clear()
         return answer
+
+    def quick(self, method: str, target: str, headers: dict[str, str], body: bytes) -> httpx.Response:
+        """The same without a client in between, for thousands of requests; `target` is the path and query as they travel."""
+        raw_path, _, query = target.encode().partition(b"?")
+        raw = [
+            (k.lower().encode(), v.encode("latin-1")) for k, v in {**self.headers(), "Content-Length": str(len(body)), **headers}.items()
+        ]
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": unquote(raw_path.decode("ascii")),
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": [(b"host", b"testserver"), *raw],
+            "client": ("testclient", 50000),
+            "server": ("testserver", 80),
+            "state": {},
+        }
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        assert self.http.portal is not None
+        self.http.portal.call(self.app, scope, receive, send)
+        content = b"".join(m.get("body", b"") for m in sent[1:])
+        return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=content)
 
     def made(self, path: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
         """A request that has to succeed."""

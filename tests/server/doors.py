@@ -148,8 +148,15 @@ WORDS = [
     '"0x10"',
     '"１２３"',
 ]
-# Those of them that may well pass for a name or a reason and so come further.
-CUNNING = [WORDS[i] for i in (3, 4, 6, 8, 9, 10, 12, 13, 14, 15)]
+# Such as may well pass for a name or a reason and so come further.
+CUNNING = [
+    r'"a\u0000b"',
+    r'"\ud800"',
+    LONG,
+    '"<script>alert(1)</script>\' OR 1=1; DROP TABLE app_user; -- {0.__class__} %s \u202e"',
+    f'"{NOBODY}"',
+    '"9999-12-31T23:59:59.999999+00:00"',
+]
 NUMBERS = ["0", "-1", "1e400", "-1e400", "NaN", "Infinity", "-Infinity", "1e-320", "2147483648", "9223372036854775808", "1" * 400, "1.5"]
 THINGS = [
     "null",

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 
 from chengyun.server.app import openapi
@@ -70,14 +69,15 @@ class Attack:
     def path(self, **other: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda m: quote(other.get(m[1], self.request.path.get(m[1], "none")), safe=""), self.door.path)
 
-    def throw(self, what: Any, path: str | None = None, **more: Any) -> Any:
+    def throw(
+        self, what: Any, path: str | None = None, body: Any = None, content: bytes = b"", headers: dict[str, str] | None = None
+    ) -> Any:
         lang = LANGUAGES[self.sent % 2]
         self.sent += 1
-        headers = {"Accept-Language": lang, **more.pop("headers", {})}
-        try:
-            answer = self.world.send(self.door.method, path or self.path(), headers=headers, **more)
-        except httpx.InvalidURL:
-            return None  # too long for the client itself
+        headers = {"Accept-Language": lang, **(headers or {})}
+        if body is not None:
+            content, headers = json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
+        answer = self.world.quick(self.door.method, "/api/v1" + (path or self.path()), headers, content)
         check(answer, lang, (self.door.name, what))
         self.statuses[answer.status_code] = self.statuses.get(answer.status_code, 0) + 1
         if answer.status_code < 400:
@@ -126,8 +126,7 @@ def written(request: Request, key: str, value: str) -> str:
 def test_the_door_opens_as_described(world: World, door: Door, attack: Callable[[Door], Attack]) -> None:
     """Else the requests below would all be refused for the same dull reason."""
     one = attack(door)
-    more = {} if one.request.body is None else {"json": one.request.body}
-    answer = one.throw("as described", **more)
+    answer = one.throw("as described", body=one.request.body)
     if door.schema:
         assert answer.status_code not in (400, 403, 404, 422) or door.name in ("change_password", "check_pack"), answer.text
 
@@ -152,7 +151,7 @@ def _fitting(shape: dict[str, Any]) -> list[str]:
         found += NUMBERS
     if kinds & {"array", "object"}:
         found += THINGS
-        found += [f"[{word}]" for word in CUNNING]
+        found += [f"[{word}]" for word in CUNNING[:4]]
     return found
 
 
@@ -189,7 +188,7 @@ def test_bodies_that_are_none(world: World, door: Door, attack: Callable[[Door],
         "nonsense",
         "application/json; charset=utf-16",
     ):
-        one.throw(kind, content=json.dumps({"a": 1}), headers={"Content-Type": kind})
+        one.throw(kind, content=b'{"a": 1}', headers={"Content-Type": kind})
     assert 500 not in one.statuses
 
 
@@ -215,12 +214,11 @@ def test_every_query_with_every_thing(world: World, door: Door, attack: Callable
 @pytest.mark.parametrize("door", [d for d in all_doors() if d.names], ids=name)
 def test_every_address_with_every_thing(world: World, door: Door, attack: Callable[[Door], Attack]) -> None:
     one = attack(door)
-    more = {} if one.request.body is None else {"json": one.request.body}
     for key in door.names:
         for value in QUERIES:
             if value not in ("", "../..") and not (door.method == "DELETE" and value == "2026-02-30"):
                 path = self_path(one, key, value)
-                one.throw((key, value[:50]), path, **more)
+                one.throw((key, value[:50]), path, body=one.request.body)
 
 
 def self_path(one: Attack, key: str, value: str) -> str:
@@ -257,13 +255,13 @@ def test_made_up_cursors(world: World, door: Door, attack: Callable[[Door], Atta
     one = attack(door)
     good = 0
     for raw in [*(json.dumps(c).encode() for c in CURSORS), *BYTES]:
-        answer = one.throw(raw[:80], params={"cursor": base64.urlsafe_b64encode(raw).decode().rstrip("=")})
+        answer = one.throw(raw[:80], f"{one.path()}?cursor={base64.urlsafe_b64encode(raw).decode().rstrip('=')}")
         if answer.status_code == 200:
             good += 1
         else:
             assert (answer.status_code, answer.json()["code"]) == (400, "request.cursor"), raw[:80]
     for text in ("x", "%%%", "====", "é", "a b", "x" * 2001):
-        one.throw(text, params={"cursor": text})
+        one.throw(text, f"{one.path()}?cursor={quote(text)}")
     # Those that happen to be of the right types are places like any other.
     assert good <= 3
 
