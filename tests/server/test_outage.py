@@ -143,11 +143,11 @@ def test_without_the_bus_people_go_on_and_readings_wait(city: City) -> None:
         assert city.ready()["reasons"] == {"bus": "the bus does not answer"}
         assert city.report().status_code == 201
         assert city.desk.get("/cases").status_code == 200
+        begun = time.perf_counter()
         readings = [{"device": "D1", "values": {"ch4": 1}}]
         answer = httpx.post(f"{city.address}/api/v1/telemetry", json=readings, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-        assert answer.status_code == 503
-        assert answer.headers["Content-Type"] == "application/problem+json"
-        assert int(answer.headers["Retry-After"]) >= 1
+        check_busy(answer)
+        assert time.perf_counter() - begun < 5
     eventually(lambda: city.platform.is_ready(city.address), 60)
 
 

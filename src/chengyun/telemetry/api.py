@@ -56,7 +56,7 @@ _BODY = {
 def _bus(request: Request) -> Bus:
     bus: Bus | None = getattr(request.app.state, "bus", None)
     if bus is None:
-        raise Problem("server.busy")
+        raise Problem("server.busy", extra={"retry_after": 1})
     return bus
 
 

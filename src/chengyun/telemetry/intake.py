@@ -185,6 +185,9 @@ def _chunks(records: Iterator[bytes]) -> Iterator[bytes]:
 
 async def publish(bus: Bus, parts: list[tuple[str, bytes]]) -> None:
     """Store in the stream; raises a refusal to be tried again when the bus does not confirm."""
+    if not bus.nc.is_connected:
+        # Else they would wait in memory for the bus to come back, and the sender would send them again.
+        raise Problem("server.busy", extra={"retry_after": 1})
     try:
         async with asyncio.timeout(10):
             acks = [await bus.js.publish_async(subject, payload, stream=STREAM_UP) for subject, payload in parts]
